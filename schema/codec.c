@@ -25,7 +25,7 @@ s_sink_write (void *data, const char *bytes, size_t count)
 static int
 s_pack_field (msgpack_packer *packer, const field_t *field, const void *entry)
 {
-    const uint8_t *value = (const uint8_t *) entry + field->offset;
+    const uint8_t *value = (const uint8_t *)entry + field->offset;
     size_t size;
     if (msgpack_pack_uint8 (packer, field->tag))
         return -1;
@@ -33,12 +33,13 @@ s_pack_field (msgpack_packer *packer, const field_t *field, const void *entry)
     case FIELD_U64:
         return msgpack_pack_uint64 (packer, field_number (field, entry));
     case FIELD_I64:
-        return msgpack_pack_int64 (packer, (int64_t) field_number (field, entry));
+        return msgpack_pack_int64 (packer, (int64_t)field_number (field, entry));
     case FIELD_BYTES:
-        return msgpack_pack_bin (packer, field->size_bytes) || msgpack_pack_bin_body (packer, value, field->size_bytes);
+        return msgpack_pack_bin (packer, field->size_bytes) ||
+               msgpack_pack_bin_body (packer, value, field->size_bytes);
     case FIELD_TEXT:
     case FIELD_SECRET:
-        size = strnlen ((const char *) value, field->size_bytes);
+        size = strnlen ((const char *)value, field->size_bytes);
         return msgpack_pack_str (packer, size) || msgpack_pack_str_body (packer, value, size);
     }
     return -1;
@@ -53,13 +54,15 @@ s_pack_entry (msgpack_packer *packer, const record_t *record, const void *entry)
     if (msgpack_pack_map (packer, present))
         return -1;
     for (size_t i = 0; i < record->field_count; i++)
-        if (!field_is_absent (&record->fields[i], entry) && s_pack_field (packer, &record->fields[i], entry))
+        if (!field_is_absent (&record->fields[i], entry) &&
+            s_pack_field (packer, &record->fields[i], entry))
             return -1;
     return 0;
 }
 
 size_t
-codec_write (const record_t *record, const void *entries, size_t count, uint8_t *bytes, size_t bytes_max)
+codec_write (const record_t *record, const void *entries, size_t count, uint8_t *bytes,
+             size_t bytes_max)
 {
     sink_t sink = { bytes, 0, bytes_max };
     msgpack_packer packer;
@@ -67,7 +70,7 @@ codec_write (const record_t *record, const void *entries, size_t count, uint8_t 
     if (count > CALL_ROWS_MAX || msgpack_pack_array (&packer, count))
         return 0;
     for (size_t i = 0; i < count; i++)
-        if (s_pack_entry (&packer, record, (const uint8_t *) entries + i * record->size_bytes))
+        if (s_pack_entry (&packer, record, (const uint8_t *)entries + i * record->size_bytes))
             return 0;
     return sink.count;
 }
@@ -119,7 +122,9 @@ s_take_big_endian (source_t *source, size_t width, uint64_t *number)
 static codec_status_t
 s_take_unsigned (source_t *source, size_t width, uint64_t *number)
 {
-    static const uint64_t needs_above[] = { [1] = 0x7f, [2] = 0xff, [4] = 0xffff, [8] = 0xffffffff };
+    static const uint64_t needs_above[] = {
+        [1] = 0x7f, [2] = 0xff, [4] = 0xffff, [8] = 0xffffffff
+    };
     codec_status_t status = s_take_big_endian (source, width, number);
     if (status)
         return status;
@@ -129,13 +134,15 @@ s_take_unsigned (source_t *source, size_t width, uint64_t *number)
 static codec_status_t
 s_take_negative (source_t *source, size_t width, int64_t *number)
 {
-    static const int64_t needs_below[] = { [1] = -32, [2] = INT8_MIN, [4] = INT16_MIN, [8] = INT32_MIN };
+    static const int64_t needs_below[] = {
+        [1] = -32, [2] = INT8_MIN, [4] = INT16_MIN, [8] = INT32_MIN
+    };
     uint64_t raw;
     codec_status_t status = s_take_big_endian (source, width, &raw);
     if (status)
         return status;
-    unsigned shift = (unsigned) (64 - 8 * width);
-    *number = (int64_t) (raw << shift) >> shift;
+    unsigned shift = (unsigned)(64 - 8 * width);
+    *number = (int64_t)(raw << shift) >> shift;
     return *number < needs_below[width] ? CODEC_OK : CODEC_NOT_CANONICAL;
 }
 
@@ -150,12 +157,12 @@ s_read_number (source_t *source, bool is_signed, int64_t *number)
     if (*lead <= 0x7f)
         raw = *lead;
     else if (*lead >= 0xcc && *lead <= 0xcf)
-        status = s_take_unsigned (source, (size_t) 1 << (*lead - 0xcc), &raw);
+        status = s_take_unsigned (source, (size_t)1 << (*lead - 0xcc), &raw);
     else if (is_signed && *lead >= 0xe0) {
-        *number = (int8_t) *lead;
+        *number = (int8_t)*lead;
         return CODEC_OK;
     } else if (is_signed && *lead >= 0xd0 && *lead <= 0xd3)
-        return s_take_negative (source, (size_t) 1 << (*lead - 0xd0), number);
+        return s_take_negative (source, (size_t)1 << (*lead - 0xd0), number);
     else
         return CODEC_MALFORMED;
     if (status)
@@ -163,7 +170,7 @@ s_read_number (source_t *source, bool is_signed, int64_t *number)
     /* PostgreSQL and Lua carry these numbers too: neither has an unsigned of 64 bits. */
     if (raw > INT64_MAX)
         return CODEC_MALFORMED;
-    *number = (int64_t) raw;
+    *number = (int64_t)raw;
     return CODEC_OK;
 }
 
@@ -180,21 +187,21 @@ s_read_length (source_t *source, bool is_text, size_t *length)
     if (is_text && *lead >= 0xa0 && *lead <= 0xbf)
         number = *lead & 0x1f;
     else if (*lead >= first && *lead <= first + 2) {
-        size_t width = (size_t) 1 << (*lead - first);
+        size_t width = (size_t)1 << (*lead - first);
         status = s_take_big_endian (source, width, &number);
         uint64_t least = width == 1 ? (is_text ? 32 : 0) : width == 2 ? 256 : 65536;
         if (!status && number < least)
             status = CODEC_NOT_CANONICAL;
     } else
         return CODEC_MALFORMED;
-    *length = (size_t) number;
+    *length = (size_t)number;
     return status;
 }
 
 static codec_status_t
 s_read_value (source_t *source, const field_t *field, void *entry)
 {
-    uint8_t *value = (uint8_t *) entry + field->offset;
+    uint8_t *value = (uint8_t *)entry + field->offset;
     const uint8_t *bytes;
     size_t length;
     int64_t number;
@@ -220,7 +227,8 @@ s_read_value (source_t *source, const field_t *field, void *entry)
     return CODEC_OK;
 }
 
-/*  Skips one value of any type: what a newer sender may have put under a tag that we do not know. */
+/*  Skips one value of any type: what a newer sender may have put under a tag that we do not know.
+ */
 static codec_status_t
 s_skip (source_t *source, unsigned depth)
 {
@@ -233,15 +241,16 @@ s_skip (source_t *source, unsigned depth)
     if (c <= 0x7f || c >= 0xe0 || c == 0xc0 || c == 0xc2 || c == 0xc3)
         return CODEC_OK;
     if (c >= 0xcc && c <= 0xd3)
-        return s_take (source, (size_t) 1 << ((c - 0xcc) & 3), &bytes);
+        return s_take (source, (size_t)1 << ((c - 0xcc) & 3), &bytes);
     if (c == 0xca || c == 0xcb || c == 0xc1 || (c >= 0xc7 && c <= 0xc9) || (c >= 0xd4 && c <= 0xd8))
         return CODEC_MALFORMED; /* floats and extensions are not part of the protocol */
     if ((c >= 0xa0 && c <= 0xbf) || (c >= 0xc4 && c <= 0xc6) || (c >= 0xd9 && c <= 0xdb)) {
         if (c >= 0xa0 && c <= 0xbf)
             count = c & 0x1f;
-        else if ((status = s_take_big_endian (source, (size_t) 1 << (c < 0xd9 ? c - 0xc4 : c - 0xd9), &count)))
+        else if ((status = s_take_big_endian (source, (size_t)1 << (c < 0xd9 ? c - 0xc4 : c - 0xd9),
+                                              &count)))
             return status;
-        return s_take (source, (size_t) count, &bytes);
+        return s_take (source, (size_t)count, &bytes);
     }
     if (depth == SKIP_DEPTH_MAX)
         return CODEC_TOO_DEEP;
@@ -323,7 +332,8 @@ s_read_array (source_t *source, uint64_t *count)
 }
 
 codec_status_t
-codec_read (const record_t *record, const uint8_t *bytes, size_t bytes_count, void *entries, size_t entries_max, size_t *count)
+codec_read (const record_t *record, const uint8_t *bytes, size_t bytes_count, void *entries,
+            size_t entries_max, size_t *count)
 {
     source_t source = { bytes, bytes_count };
     uint64_t announced;
@@ -336,11 +346,11 @@ codec_read (const record_t *record, const uint8_t *bytes, size_t bytes_count, vo
     if (announced > source.left)
         return CODEC_TRUNCATED;
     for (uint64_t i = 0; i < announced; i++)
-        if ((status = s_read_entry (&source, record, (uint8_t *) entries + i * record->size_bytes)))
+        if ((status = s_read_entry (&source, record, (uint8_t *)entries + i * record->size_bytes)))
             return status;
     if (source.left)
         return CODEC_TRAILING;
-    *count = (size_t) announced;
+    *count = (size_t)announced;
     return CODEC_OK;
 }
 
@@ -361,8 +371,9 @@ codec_read_header (const uint8_t *bytes, size_t bytes_count, header_t *header)
 const char *
 codec_status_name (codec_status_t status)
 {
-    static const char *const names[] = { "ok",       "truncated", "trailing", "malformed", "not_canonical",
-                                         "too_many", "too_long",  "not_utf8", "too_deep" };
+    static const char *const names[] = { "ok",        "truncated",     "trailing",
+                                         "malformed", "not_canonical", "too_many",
+                                         "too_long",  "not_utf8",      "too_deep" };
     return names[status];
 }
 
@@ -384,8 +395,8 @@ codec_is_utf8 (const uint8_t *bytes, size_t count)
             if ((bytes[i + k] & 0xc0) != 0x80)
                 return false;
         uint8_t second = bytes[i + 1];
-        if ((c == 0xe0 && second < 0xa0) || (c == 0xed && second > 0x9f) || (c == 0xf0 && second < 0x90) ||
-            (c == 0xf4 && second > 0x8f))
+        if ((c == 0xe0 && second < 0xa0) || (c == 0xed && second > 0x9f) ||
+            (c == 0xf0 && second < 0x90) || (c == 0xf4 && second > 0x8f))
             return false;
         i += length;
     }

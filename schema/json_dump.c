@@ -30,7 +30,7 @@ s_put_quoted (out_t *out, const char *value)
     char escape[8];
     s_put (out, "\"", 1);
     for (const char *c = value; *c; c++) {
-        uint8_t byte = (uint8_t) *c;
+        uint8_t byte = (uint8_t)*c;
         if (byte == '"' || byte == '\\') {
             s_put (out, "\\", 1);
             s_put (out, c, 1);
@@ -46,12 +46,12 @@ s_put_quoted (out_t *out, const char *value)
 static void
 s_put_value (out_t *out, const field_t *field, const void *entry)
 {
-    const uint8_t *value = (const uint8_t *) entry + field->offset;
+    const uint8_t *value = (const uint8_t *)entry + field->offset;
     char text[32];
     switch (field->kind) {
     case FIELD_U64:
     case FIELD_I64:
-        snprintf (text, sizeof text, "%" PRId64, (int64_t) field_number (field, entry));
+        snprintf (text, sizeof text, "%" PRId64, (int64_t)field_number (field, entry));
         s_put_text (out, text);
         break;
     case FIELD_BYTES:
@@ -63,7 +63,7 @@ s_put_value (out_t *out, const field_t *field, const void *entry)
         s_put (out, "\"", 1);
         break;
     case FIELD_TEXT:
-        s_put_quoted (out, (const char *) value);
+        s_put_quoted (out, (const char *)value);
         break;
     case FIELD_SECRET:
         s_put_text (out, "\"***\"");

@@ -27,13 +27,13 @@ param_at (size_t index)
 static void
 s_set_number (params_t *params, const param_t *param, uint64_t number)
 {
-    memcpy ((char *) params + param->offset, &number, sizeof number);
+    memcpy ((char *)params + param->offset, &number, sizeof number);
 }
 
 static void
 s_set_text (params_t *params, const param_t *param, const char *text)
 {
-    snprintf ((char *) params + param->offset, PARAM_TEXT_BYTES_MAX + 1, "%s", text);
+    snprintf ((char *)params + param->offset, PARAM_TEXT_BYTES_MAX + 1, "%s", text);
 }
 
 void
@@ -70,7 +70,8 @@ params_set (params_t *params, const char *name, const char *text, char *reason, 
     }
     if (!param->is_number) {
         if (strlen (text) > PARAM_TEXT_BYTES_MAX) {
-            snprintf (reason, reason_bytes, "%s is longer than %u bytes", name, PARAM_TEXT_BYTES_MAX);
+            snprintf (reason, reason_bytes, "%s is longer than %u bytes", name,
+                      PARAM_TEXT_BYTES_MAX);
             return false;
         }
         s_set_text (params, param, text);
@@ -78,8 +79,9 @@ params_set (params_t *params, const char *name, const char *text, char *reason, 
     }
     uint64_t number;
     if (!s_parse_number (text, &number) || number < param->min || number > param->max) {
-        snprintf (reason, reason_bytes, "%s is a number of %s from %" PRIu64 " to %" PRIu64 ", not '%.40s'", name, param->unit,
-                  param->min, param->max, text);
+        snprintf (reason, reason_bytes,
+                  "%s is a number of %s from %" PRIu64 " to %" PRIu64 ", not '%.40s'", name,
+                  param->unit, param->min, param->max, text);
         return false;
     }
     s_set_number (params, param, number);

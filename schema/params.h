@@ -1,4 +1,5 @@
-/*  Every tunable of params.def as one struct. Loading it (environment, file) is the shell's work: runtime/shell/params_load.h. */
+/*  Every tunable of params.def as one struct. Loading it (environment, file) is the shell's work:
+ * runtime/shell/params_load.h. */
 
 #ifndef MS_PARAMS_H
 #define MS_PARAMS_H
@@ -33,8 +34,10 @@ const param_t *param_at (size_t index);
 /*  Sets all to their defaults. */
 void params_set_defaults (params_t *params);
 
-/*  Sets one from text. Returns false, and a sentence that says why in `reason` (at least 200 bytes), if there is no such
-    parameter, it is not a number, or it is out of range; nothing is changed then. */
-bool params_set (params_t *params, const char *name, const char *text, char *reason, size_t reason_bytes);
+/*  Sets one from text. Returns false, and a sentence that says why in `reason` (at least 200
+   bytes), if there is no such parameter, it is not a number, or it is out of range; nothing is
+   changed then. */
+bool params_set (params_t *params, const char *name, const char *text, char *reason,
+                 size_t reason_bytes);
 
 #endif

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-/* -------------------------------------------------------------------------- fields of each record */
+/* -------------------------------------------------------------------------- fields of each record
+ */
 
 #define RECORD(record, prose) static const field_t s_fields_##record[] = {
 #define U64(record, tag, field, prose)                                                             \
@@ -89,14 +90,14 @@ uint64_t
 field_number (const field_t *field, const void *entry)
 {
     uint64_t number;
-    memcpy (&number, (const uint8_t *) entry + field->offset, sizeof number);
+    memcpy (&number, (const uint8_t *)entry + field->offset, sizeof number);
     return number;
 }
 
 bool
 field_is_absent (const field_t *field, const void *entry)
 {
-    const uint8_t *value = (const uint8_t *) entry + field->offset;
+    const uint8_t *value = (const uint8_t *)entry + field->offset;
     bool is_text = field->kind == FIELD_TEXT || field->kind == FIELD_SECRET;
     size_t significant_bytes = is_text ? 1 : field->size_bytes;
     for (size_t i = 0; i < significant_bytes; i++)
@@ -109,7 +110,7 @@ const message_t *
 schema_message (uint64_t type)
 {
     for (size_t i = 0; i < COUNT_OF (s_messages); i++)
-        if ((uint64_t) s_messages[i].type == type)
+        if ((uint64_t)s_messages[i].type == type)
             return &s_messages[i];
     return NULL;
 }
@@ -130,7 +131,7 @@ const error_row_t *
 schema_error (uint64_t number)
 {
     for (size_t i = 0; i < COUNT_OF (s_errors); i++)
-        if ((uint64_t) s_errors[i].number == number)
+        if ((uint64_t)s_errors[i].number == number)
             return &s_errors[i];
     return NULL;
 }
@@ -156,12 +157,10 @@ s_word (const char *const *words, size_t count, uint64_t number)
 }
 
 static const char *const s_kinds[KIND_COUNT] = {
-    [KIND_NONE] = "none",           [KIND_EDGE] = "edge",
-    [KIND_LIMITER] = "limiter",     [KIND_SECKILL] = "seckill",
-    [KIND_BROKER] = "broker",       [KIND_ORDERING] = "ordering",
-    [KIND_INVENTORY] = "inventory", [KIND_ACCOUNT] = "account",
-    [KIND_SUPERVISOR] = "supervisor", [KIND_CONSOLE] = "console",
-    [KIND_CLIENT] = "client",
+    [KIND_NONE] = "none",           [KIND_EDGE] = "edge",       [KIND_LIMITER] = "limiter",
+    [KIND_SECKILL] = "seckill",     [KIND_BROKER] = "broker",   [KIND_ORDERING] = "ordering",
+    [KIND_INVENTORY] = "inventory", [KIND_ACCOUNT] = "account", [KIND_SUPERVISOR] = "supervisor",
+    [KIND_CONSOLE] = "console",     [KIND_CLIENT] = "client",
 };
 
 const char *
@@ -175,7 +174,7 @@ kind_by_name (const char *name)
 {
     for (size_t i = 1; i < COUNT_OF (s_kinds); i++)
         if (strcmp (s_kinds[i], name) == 0)
-            return (kind_t) i;
+            return (kind_t)i;
     return KIND_NONE;
 }
 

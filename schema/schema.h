@@ -1,7 +1,8 @@
-/*  The contracts as C: structs, tables and numbers made from the .def files. Nothing here does I/O or allocates.
+/*  The contracts as C: structs, tables and numbers made from the .def files. Nothing here does I/O
+   or allocates.
 
-    record_t   describes one flat struct: its fields with tag, offset and kind. Four codecs walk it: msgpack (codec.h), SQL
-               arrays and Lua arguments (runtime/shell), JSON for people (json_dump.h).
+    record_t   describes one flat struct: its fields with tag, offset and kind. Four codecs walk it:
+   msgpack (codec.h), SQL arrays and Lua arguments (runtime/shell), JSON for people (json_dump.h).
     message_t  a number, a name and the record of its entries.
     call_t     a named store call with its argument and result records. */
 
@@ -31,9 +32,20 @@ typedef enum kind_t {
     KIND_COUNT
 } kind_t;
 
-typedef enum process_state_t { STATE_NONE, STATE_STARTING, STATE_READY, STATE_DRAINING } process_state_t;
+typedef enum process_state_t {
+    STATE_NONE,
+    STATE_STARTING,
+    STATE_READY,
+    STATE_DRAINING
+} process_state_t;
 
-typedef enum sale_state_t { SALE_NONE, SALE_DRAFT, SALE_OPEN, SALE_PAUSED, SALE_ENDED } sale_state_t;
+typedef enum sale_state_t {
+    SALE_NONE,
+    SALE_DRAFT,
+    SALE_OPEN,
+    SALE_PAUSED,
+    SALE_ENDED
+} sale_state_t;
 
 typedef enum order_status_t {
     ORDER_NONE,
@@ -46,16 +58,24 @@ typedef enum order_status_t {
     ORDER_REFUNDED
 } order_status_t;
 
-typedef enum limit_level_t { LIMIT_NONE, LIMIT_IP, LIMIT_USER, LIMIT_SALE, LIMIT_GLOBAL } limit_level_t;
+typedef enum limit_level_t {
+    LIMIT_NONE,
+    LIMIT_IP,
+    LIMIT_USER,
+    LIMIT_SALE,
+    LIMIT_GLOBAL
+} limit_level_t;
 
-typedef enum error_t {
-#define ERROR(number, NAME, code, http_status, retryable, retry_after_ms, title) ERROR_##NAME = number,
+typedef enum error_code_t {
+#define ERROR(number, NAME, code, http_status, retryable, retry_after_ms, title)                   \
+    ERROR_##NAME = number,
 #include "errors.def"
 #undef ERROR
     ERROR_NUMBERS = 80 /* above the highest: size of tables by error */
-} error_t;
+} error_code_t;
 
-/* -------------------------------------------------------------------------- structs of the records */
+/* -------------------------------------------------------------------------- structs of the records
+ */
 
 #define RECORD(record, prose) typedef struct record##_t {
 #define U64(record, tag, field, prose) uint64_t field;
@@ -79,7 +99,13 @@ typedef enum error_t {
 
 /* -------------------------------------------------------------------------- tables */
 
-typedef enum field_kind_t { FIELD_U64, FIELD_I64, FIELD_BYTES, FIELD_TEXT, FIELD_SECRET } field_kind_t;
+typedef enum field_kind_t {
+    FIELD_U64,
+    FIELD_I64,
+    FIELD_BYTES,
+    FIELD_TEXT,
+    FIELD_SECRET
+} field_kind_t;
 
 typedef struct field_t {
     uint8_t tag;
@@ -164,7 +190,7 @@ typedef struct call_t {
 } call_t;
 
 typedef struct error_row_t {
-    error_t number;
+    error_code_t number;
     const char *code;
     unsigned http_status;
     bool retryable;
@@ -183,7 +209,8 @@ typedef enum metric_label_t {
     LABEL_BUCKET
 } metric_label_t;
 
-/*  Values of one metric: enough for the largest label (messages, errors, calls, kinds, 32 buckets + sum + count). */
+/*  Values of one metric: enough for the largest label (messages, errors, calls, kinds, 32 buckets +
+ * sum + count). */
 #define METRIC_LABELS_MAX 80u
 #define METRIC_BUCKETS 32u
 #define METRIC_BUCKET_SUM 32u   /* label of a histogram's sum */
@@ -230,7 +257,8 @@ const char *sale_state_name (uint64_t state);
 const char *process_state_name (uint64_t state);
 const char *limit_level_name (uint64_t level);
 
-/*  Value of a metric's label as Prometheus prints it: "sold_out", "edge", "PURCHASE", "gate_reserve". */
+/*  Value of a metric's label as Prometheus prints it: "sold_out", "edge", "PURCHASE",
+ * "gate_reserve". */
 const char *metric_label_value (const metric_t *metric, uint64_t label);
 
 #endif

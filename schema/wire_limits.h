@@ -1,11 +1,13 @@
-/*  Limits of the wire: numbers on which every process must agree. Tunable numbers are in params.def. */
+/*  Limits of the wire: numbers on which every process must agree. Tunable numbers are in
+ * params.def. */
 
 #ifndef MS_WIRE_LIMITS_H
 #define MS_WIRE_LIMITS_H
 
 #define PROTOCOL_VERSION 1u
 
-/*  One message carries at most this many entries: Lua's unpack and the fsync of one batch set the size. */
+/*  One message carries at most this many entries: Lua's unpack and the fsync of one batch set the
+ * size. */
 #define BATCH_ENTRIES_MAX 256u
 /*  One store call takes or answers at most this many rows: pages of a rebuild are the largest. */
 #define CALL_ROWS_MAX 1024u
@@ -15,9 +17,9 @@
 /*  Sales are the largest records (about 3.4 KiB): this many of them always fit in one body. */
 #define SALES_PER_MESSAGE_MAX 32u
 
-#define PEERS_MAX 64u           /* live processes of one kind that a process keeps in view */
-#define PROCESSES_MAX 256u      /* live processes of one instance */
-#define SALES_MAX 1024u         /* sales that are published and not archived */
+#define PEERS_MAX 64u                /* live processes of one kind that a process keeps in view */
+#define PROCESSES_MAX 256u           /* live processes of one instance */
+#define SALES_MAX 1024u              /* sales that are published and not archived */
 #define ATTEMPTS_PER_SHOPPER_MAX 10u /* holds of one shopper in one sale, for ever (api.md) */
 
 #define ENDPOINT_BYTES_MAX 107u /* sun_path less its NUL */

@@ -59,7 +59,7 @@ effects_at (const effects_t *self, size_t index)
 static void *
 s_arena_take (effects_t *self, size_t bytes)
 {
-    size_t aligned = (bytes + 15) & ~(size_t) 15;
+    size_t aligned = (bytes + 15) & ~(size_t)15;
     CHECK (aligned <= EFFECTS_ARENA_BYTES - self->arena_used);
     void *memory = self->arena + self->arena_used;
     self->arena_used += aligned;
@@ -104,7 +104,8 @@ effects_reply (effects_t *self, const header_t *to, message_type_t type)
 }
 
 void
-effects_reply_outcome (effects_t *self, const header_t *to, error_t code, const char *detail, uint64_t retry_after_ms)
+effects_reply_outcome (effects_t *self, const header_t *to, error_code_t code, const char *detail,
+                       uint64_t retry_after_ms)
 {
     effects_reply (self, to, MSG_OUTCOME);
     outcome_t *outcome = effects_entry (self, &record_outcome);
@@ -132,14 +133,15 @@ effects_entry (effects_t *self, const record_t *record)
     effect_t *effect = &self->effects[self->count - 1];
     CHECK (effect->record == record);
     CHECK (effect->count < (effect->type == EFFECT_SEND ? BATCH_ENTRIES_MAX : CALL_ROWS_MAX));
-    /* Entries of one effect stand side by side: only the first is aligned, sizes of records are multiples of 8. */
+    /* Entries of one effect stand side by side: only the first is aligned, sizes of records are
+     * multiples of 8. */
     if (!effect->entries)
         effect->entries = s_arena_take (self, 0);
     CHECK (record->size_bytes % 8 == 0);
-    uint8_t *entry = (uint8_t *) effect->entries + effect->count * record->size_bytes;
-    size_t end = (size_t) (entry - self->arena) + record->size_bytes;
+    uint8_t *entry = (uint8_t *)effect->entries + effect->count * record->size_bytes;
+    size_t end = (size_t)(entry - self->arena) + record->size_bytes;
     CHECK (end <= EFFECTS_ARENA_BYTES - 16);
-    self->arena_used = (end + 15) & ~(size_t) 15;
+    self->arena_used = (end + 15) & ~(size_t)15;
     memset (entry, 0, record->size_bytes);
     effect->count++;
     return entry;
@@ -167,7 +169,8 @@ effects_log (effects_t *self, log_level_t level, const char *event, const char *
 }
 
 static void
-s_push_metric (effects_t *self, effect_type_t type, metric_name_t metric, uint64_t label, int64_t value)
+s_push_metric (effects_t *self, effect_type_t type, metric_name_t metric, uint64_t label,
+               int64_t value)
 {
     CHECK (metric < METRIC_COUNT && label < METRIC_LABELS_MAX);
     effect_t *effect = s_push (self, type);
@@ -202,15 +205,14 @@ typedef struct text_t {
     size_t count;
 } text_t;
 
-static void __attribute__ ((format (printf, 2, 3)))
-s_print (text_t *out, const char *format, ...)
+static void __attribute__ ((format (printf, 2, 3))) s_print (text_t *out, const char *format, ...)
 {
     va_list arguments;
     size_t room = out->count < out->max ? out->max - out->count : 0;
     va_start (arguments, format);
     int written = vsnprintf (room ? out->text + out->count : NULL, room, format, arguments);
     va_end (arguments);
-    out->count += written > 0 ? (size_t) written : 0;
+    out->count += written > 0 ? (size_t)written : 0;
 }
 
 static void
@@ -219,7 +221,7 @@ s_print_entries (text_t *out, const effect_t *effect)
     s_print (out, " [");
     for (size_t i = 0; i < effect->count; i++) {
         size_t room = out->count < out->max ? out->max - out->count : 0;
-        const uint8_t *entry = (const uint8_t *) effect->entries + i * effect->record->size_bytes;
+        const uint8_t *entry = (const uint8_t *)effect->entries + i * effect->record->size_bytes;
         s_print (out, i ? "," : "");
         room = out->count < out->max ? out->max - out->count : 0;
         out->count += json_dump (effect->record, entry, room ? out->text + out->count : NULL, room);
@@ -231,12 +233,14 @@ static void
 s_print_effect (text_t *out, const effect_t *effect)
 {
     static const char *const levels[] = { "error", "warning", "info", "debug" };
-    static const char *const verbs[] = { [EFFECT_COUNT] = "add", [EFFECT_GAUGE] = "gauge", [EFFECT_OBSERVE] = "observe" };
+    static const char *const verbs[] = {
+        [EFFECT_COUNT] = "add", [EFFECT_GAUGE] = "gauge", [EFFECT_OBSERVE] = "observe"
+    };
     const metric_t *metric;
     switch (effect->type) {
     case EFFECT_SEND:
-        s_print (out, "send %s/%" PRIu64 " %s", kind_name (effect->header.to_kind), effect->header.to_number,
-                 schema_message (effect->header.type)->name);
+        s_print (out, "send %s/%" PRIu64 " %s", kind_name (effect->header.to_kind),
+                 effect->header.to_number, schema_message (effect->header.type)->name);
         if (effect->header.batch_id)
             s_print (out, " batch=%" PRIu64, effect->header.batch_id);
         if (effect->header.attempt)

@@ -25,7 +25,7 @@ map_new (size_t entries_max, size_t value_bytes, uint64_t seed)
     while (self->slot_count * 3 / 4 < entries_max)
         self->slot_count *= 2;
     self->entries_max = entries_max;
-    self->value_bytes = (value_bytes + 7) & ~(size_t) 7;
+    self->value_bytes = (value_bytes + 7) & ~(size_t)7;
     self->seed = seed;
     self->used = calloc (self->slot_count, 1);
     self->keys = calloc (self->slot_count, sizeof *self->keys);
@@ -65,7 +65,8 @@ s_value (const map_t *self, size_t slot)
     return self->values + slot * self->value_bytes;
 }
 
-/*  Slot of the key, or the free slot where it would stand. There is always a free one: at most 3/4 are used. */
+/*  Slot of the key, or the free slot where it would stand. There is always a free one: at most 3/4
+ * are used. */
 static size_t
 s_slot (const map_t *self, uint64_t key)
 {
@@ -97,7 +98,8 @@ map_insert (map_t *self, uint64_t key)
     return s_value (self, slot);
 }
 
-/*  Source: Knuth, TAOCP 3, 6.4, algorithm R: entries behind the gap move up, so that no tombstones gather. */
+/*  Source: Knuth, TAOCP 3, 6.4, algorithm R: entries behind the gap move up, so that no tombstones
+ * gather. */
 static void
 s_remove_slot (map_t *self, size_t gap)
 {

@@ -39,7 +39,7 @@ peers_down (peers_t *self, const process_t *process)
     const peer_t *peer = peers_find (self, process->number, process->incarnation);
     if (!peer)
         return false;
-    size_t i = (size_t) (peer - self->peers);
+    size_t i = (size_t)(peer - self->peers);
     self->count--;
     memmove (&self->peers[i], &self->peers[i + 1], (self->count - i) * sizeof (peer_t));
     return true;
@@ -51,7 +51,8 @@ peers_find (const peers_t *self, uint64_t number, uint64_t incarnation)
     size_t i = s_position (self, number);
     if (i == self->count || self->peers[i].address.number != number)
         return NULL;
-    return incarnation == 0 || self->peers[i].address.incarnation == incarnation ? &self->peers[i] : NULL;
+    return incarnation == 0 || self->peers[i].address.incarnation == incarnation ? &self->peers[i]
+                                                                                 : NULL;
 }
 
 size_t

@@ -1,0 +1,675 @@
+#include "redis_port.h"
+
+#include "check.h"
+#include "clock.h"
+#include "embedded.h"
+#include "log.h"
+#include "metrics.h"
+#include "params_load.h"
+
+#include <errno.h>
+#include <hiredis/async.h>
+#include <hiredis/hiredis.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+/*  Time between two attempts to connect: a restarted Redis is found within it. */
+#define RECONNECT_US 20000u
+#define JOURNAL_WAIT_MS 250
+/*  Room for the longest call: rows of a rebuild page with all their fields, and a few words before
+ * them. */
+#define WORDS_MAX (CALL_ROWS_MAX * 16 + 16)
+#define RUN_ID_BYTES 40
+
+typedef enum connection_t { DISCONNECTED, CONNECTING, PREPARING, CONNECTED } connection_t;
+
+typedef struct pending_t {
+    struct pending_t *next;
+    redis_port_t *port;
+    const call_t *call;
+    uint64_t tag;
+    uint64_t sent_us;
+    journal_position_t *positions; /* of a journal read: whose stream is whose */
+    size_t position_count;
+} pending_t;
+
+struct redis_port_t {
+    const params_t *params;
+    const char *user;
+    bool is_script_loader;
+    int epoll_fd;
+    uint64_t epoll_data;
+    uint32_t watched; /* epoll events in force */
+    port_result_fn result;
+    void *context;
+
+    redisAsyncContext *redis;
+    connection_t state;
+    uint64_t state_since_us;
+    bool is_failing; /* the current connection is to be dropped at the next tick */
+    char run_id[RUN_ID_BYTES + 1];
+    size_t preparing; /* answers still missing before CONNECTED */
+
+    pending_t *oldest, *newest; /* sent, in order */
+    port_failures_t failures;
+
+    /* one call as words; the texts of numbers stand in `digits` */
+    const char *words[WORDS_MAX];
+    size_t lengths[WORDS_MAX];
+    size_t word_count;
+    char digits[WORDS_MAX][24];
+    uint8_t *rows; /* CALL_ROWS_MAX of the largest result */
+};
+
+redis_port_t *
+redis_port_new (const params_t *params, const char *user, bool is_script_loader, int epoll_fd,
+                uint64_t epoll_data, port_result_fn result, void *context)
+{
+    redis_port_t *self = calloc (1, sizeof *self);
+    CHECK (self);
+    self->params = params;
+    self->user = user;
+    self->is_script_loader = is_script_loader;
+    self->epoll_fd = epoll_fd;
+    self->epoll_data = epoll_data;
+    self->result = result;
+    self->context = context;
+    self->rows = calloc (CALL_ROWS_MAX, 512);
+    CHECK (self->rows);
+    return self;
+}
+
+bool
+redis_port_is_connected (const redis_port_t *self)
+{
+    return self->state == CONNECTED;
+}
+
+/* -------------------------------------------------------------------------- pending calls */
+
+static void
+s_pending_free (pending_t *pending)
+{
+    free (pending->positions);
+    free (pending);
+}
+
+/*  Answers come in order: it is always the oldest. */
+static void
+s_pending_pop (redis_port_t *self, pending_t *pending)
+{
+    CHECK (self->oldest == pending);
+    self->oldest = pending->next;
+    if (!self->oldest)
+        self->newest = NULL;
+}
+
+static void
+s_pending_push (redis_port_t *self, pending_t *pending)
+{
+    if (self->newest)
+        self->newest->next = pending;
+    else
+        self->oldest = pending;
+    self->newest = pending;
+}
+
+/* -------------------------------------------------------------------------- epoll adapter of
+ * hiredis */
+
+static void
+s_watch (redis_port_t *self, uint32_t wanted)
+{
+    if (wanted == self->watched || !self->redis)
+        return;
+    struct epoll_event event = { .events = wanted, .data = { .u64 = self->epoll_data } };
+    int operation = self->watched == 0 ? EPOLL_CTL_ADD
+                    : wanted == 0      ? EPOLL_CTL_DEL
+                                       : EPOLL_CTL_MOD;
+    if (epoll_ctl (self->epoll_fd, operation, self->redis->c.fd, &event) == 0 || wanted == 0)
+        self->watched = wanted;
+}
+
+static void
+s_add_read (void *data)
+{
+    redis_port_t *self = data;
+    s_watch (self, self->watched | EPOLLIN);
+}
+
+static void
+s_del_read (void *data)
+{
+    redis_port_t *self = data;
+    s_watch (self, self->watched & ~(uint32_t)EPOLLIN);
+}
+
+static void
+s_add_write (void *data)
+{
+    redis_port_t *self = data;
+    s_watch (self, self->watched | EPOLLOUT);
+}
+
+static void
+s_del_write (void *data)
+{
+    redis_port_t *self = data;
+    s_watch (self, self->watched & ~(uint32_t)EPOLLOUT);
+}
+
+static void
+s_cleanup (void *data)
+{
+    s_watch (data, 0);
+}
+
+/* -------------------------------------------------------------------------- connecting */
+
+static void
+s_set_state (redis_port_t *self, connection_t state)
+{
+    self->state = state;
+    self->state_since_us = clock_now_us ();
+    metrics_set (METRIC_GATE_CONNECTED, 0, state == CONNECTED);
+}
+
+static void
+s_on_disconnect (const redisAsyncContext *redis, int status)
+{
+    redis_port_t *self = redis->data;
+    (void)status;
+    if (self->state == CONNECTED)
+        log_write (LOG_LEVEL_WARNING, "redis_lost", "%s", redis->errstr ? redis->errstr : "closed");
+    self->redis = NULL;
+    self->watched = 0;
+    s_set_state (self, DISCONNECTED);
+}
+
+static void
+s_on_connect (const redisAsyncContext *redis, int status)
+{
+    redis_port_t *self = redis->data;
+    if (status != REDIS_OK) {
+        /* hiredis frees the context after this call */
+        self->redis = NULL;
+        self->watched = 0;
+        s_set_state (self, DISCONNECTED);
+    }
+}
+
+/*  Drops the connection; every pending call is told UNKNOWN by its callback. */
+static void
+s_drop (redis_port_t *self)
+{
+    self->is_failing = false;
+    if (self->redis) {
+        redisAsyncContext *redis = self->redis;
+        s_watch (self, 0);
+        self->redis = NULL;
+        redisAsyncFree (redis);
+    }
+    self->watched = 0;
+    s_set_state (self, DISCONNECTED);
+}
+
+static void
+s_prepared (redis_port_t *self)
+{
+    if (--self->preparing > 0)
+        return;
+    s_set_state (self, CONNECTED);
+    log_write (LOG_LEVEL_INFO, "redis_connected", "run id %s", self->run_id);
+}
+
+static void
+s_on_prepared (redisAsyncContext *redis, void *answer, void *data)
+{
+    redis_port_t *self = redis->data;
+    redisReply *reply = answer;
+    (void)data;
+    if (!reply)
+        return;
+    if (reply->type == REDIS_REPLY_ERROR) {
+        log_write (LOG_LEVEL_ERROR, "redis_refused", "%.*s", (int)reply->len, reply->str);
+        self->is_failing = true;
+        return;
+    }
+    s_prepared (self);
+}
+
+static void
+s_on_info (redisAsyncContext *redis, void *answer, void *data)
+{
+    redis_port_t *self = redis->data;
+    redisReply *reply = answer;
+    (void)data;
+    if (!reply)
+        return;
+    const char *run_id = reply->type == REDIS_REPLY_STRING ? strstr (reply->str, "run_id:") : NULL;
+    if (!run_id || strlen (run_id) < strlen ("run_id:") + RUN_ID_BYTES) {
+        self->is_failing = true;
+        return;
+    }
+    memcpy (self->run_id, run_id + strlen ("run_id:"), RUN_ID_BYTES);
+    s_prepared (self);
+}
+
+static void
+s_load_scripts (redis_port_t *self)
+{
+    for (const embedded_t *script = embedded_scripts; script->name; script++) {
+        const char *words[] = { "SCRIPT", "LOAD", script->text };
+        size_t lengths[] = { 6, 4, strlen (script->text) };
+        self->preparing++;
+        redisAsyncCommandArgv (self->redis, s_on_prepared, NULL, 3, words, lengths);
+    }
+}
+
+static void
+s_prepare (redis_port_t *self)
+{
+    char name[64], password[128];
+    snprintf (name, sizeof name, "secrets/redis-%s", self->user);
+    if (!instance_secret (self->params, name, password, sizeof password)) {
+        log_write (LOG_LEVEL_ERROR, "secret_missing", "%s is not a private file of one line", name);
+        self->is_failing = true;
+        return;
+    }
+    const char *auth[] = { "AUTH", self->user, password };
+    size_t auth_lengths[] = { 4, strlen (self->user), strlen (password) };
+    const char *info[] = { "INFO", "server" };
+    size_t info_lengths[] = { 4, 6 };
+    self->preparing = 2;
+    redisAsyncCommandArgv (self->redis, s_on_prepared, NULL, 3, auth, auth_lengths);
+    redisAsyncCommandArgv (self->redis, s_on_info, NULL, 2, info, info_lengths);
+    if (self->is_script_loader)
+        s_load_scripts (self);
+    if (self->state == CONNECTING)
+        s_set_state (self, PREPARING);
+    explicit_bzero (password, sizeof password);
+}
+
+static void
+s_connect (redis_port_t *self)
+{
+    char path[PATH_MAX];
+    CHECK (instance_path (self->params, path, sizeof path, "run/redis.sock"));
+    s_set_state (self, CONNECTING);
+    redisAsyncContext *redis = redisAsyncConnectUnix (path);
+    if (!redis || redis->err) {
+        if (redis)
+            redisAsyncFree (redis);
+        s_set_state (self, DISCONNECTED);
+        return;
+    }
+    self->redis = redis;
+    redis->data = self;
+    redis->ev.addRead = s_add_read;
+    redis->ev.delRead = s_del_read;
+    redis->ev.addWrite = s_add_write;
+    redis->ev.delWrite = s_del_write;
+    redis->ev.cleanup = s_cleanup;
+    redis->ev.data = self;
+    redisAsyncSetConnectCallback (redis, s_on_connect);
+    redisAsyncSetDisconnectCallback (redis, s_on_disconnect);
+    s_prepare (self);
+}
+
+/* -------------------------------------------------------------------------- calls as words */
+
+static void
+s_word (redis_port_t *self, const char *bytes, size_t count)
+{
+    CHECK (self->word_count < WORDS_MAX);
+    self->words[self->word_count] = bytes;
+    self->lengths[self->word_count++] = count;
+}
+
+static void
+s_word_number (redis_port_t *self, uint64_t number)
+{
+    char *digits = self->digits[self->word_count];
+    s_word (self, digits, (size_t)snprintf (digits, sizeof self->digits[0], "%" PRIu64, number));
+}
+
+static void
+s_word_field (redis_port_t *self, const field_t *field, const void *entry)
+{
+    const char *value = (const char *)entry + field->offset;
+    switch (field->kind) {
+    case FIELD_U64:
+    case FIELD_I64:
+        s_word_number (self, field_number (field, entry));
+        break;
+    case FIELD_BYTES:
+        s_word (self, value, field->size_bytes);
+        break;
+    case FIELD_TEXT:
+    case FIELD_SECRET:
+        s_word (self, value, strlen (value));
+        break;
+    }
+}
+
+static const embedded_t *
+s_script (const char *name)
+{
+    for (const embedded_t *script = embedded_scripts; script->name; script++)
+        if (strcmp (script->name, name) == 0)
+            return script;
+    return NULL;
+}
+
+/*  Every argument record of a gate call begins with sale_id (a CHECK in the tests of the schema).
+ */
+static uint64_t
+s_sale_id (const call_t *call, const void *entries)
+{
+    CHECK (strcmp (call->arguments->fields[0].name, "sale_id") == 0);
+    return field_number (&call->arguments->fields[0], entries);
+}
+
+static void
+s_words_of_script (redis_port_t *self, const call_t *call, const void *entries, size_t count,
+                   char *key, size_t key_bytes)
+{
+    const embedded_t *script = s_script (call->name);
+    CHECK (script);
+    snprintf (key, key_bytes, "{s%" PRIu64 "}:g", s_sale_id (call, entries));
+    s_word (self, "EVALSHA", 7);
+    s_word (self, script->sha1, strlen (script->sha1));
+    s_word (self, "1", 1);
+    s_word (self, key, strlen (key));
+    s_word (self, self->run_id, RUN_ID_BYTES);
+    s_word_number (self, count);
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < call->arguments->field_count; k++)
+            s_word_field (self, &call->arguments->fields[k],
+                          (const uint8_t *)entries + i * call->arguments->size_bytes);
+}
+
+static void
+s_words_of_journal_read (redis_port_t *self, pending_t *pending, char (*names)[64], char (*ids)[48])
+{
+    s_word (self, "XREAD", 5);
+    s_word (self, "BLOCK", 5);
+    s_word_number (self, JOURNAL_WAIT_MS);
+    s_word (self, "COUNT", 5);
+    s_word_number (self, BATCH_ENTRIES_MAX / pending->position_count > 0
+                             ? BATCH_ENTRIES_MAX / pending->position_count
+                             : 1);
+    s_word (self, "STREAMS", 7);
+    for (size_t i = 0; i < pending->position_count; i++) {
+        const journal_position_t *at = &pending->positions[i];
+        int length = snprintf (names[i], sizeof names[i], "{s%" PRIu64 "}:%" PRIu64 ":x",
+                               at->sale_id, at->epoch);
+        s_word (self, names[i], (size_t)length);
+    }
+    for (size_t i = 0; i < pending->position_count; i++) {
+        const journal_position_t *at = &pending->positions[i];
+        int length =
+            snprintf (ids[i], sizeof ids[i], "%" PRIu64 "-%" PRIu64, at->entry_ms, at->entry_seq);
+        s_word (self, ids[i], (size_t)length);
+    }
+}
+
+/* -------------------------------------------------------------------------- answers as rows */
+
+static bool
+s_read_field (const field_t *field, const redisReply *reply, void *row)
+{
+    uint8_t *value = (uint8_t *)row + field->offset;
+    int64_t number;
+    char *end;
+    switch (field->kind) {
+    case FIELD_U64:
+    case FIELD_I64:
+        if (reply->type == REDIS_REPLY_INTEGER)
+            number = reply->integer;
+        else if (reply->type == REDIS_REPLY_STRING && reply->len > 0) {
+            errno = 0;
+            number = strtoll (reply->str, &end, 10);
+            if (errno || end != reply->str + reply->len)
+                return false;
+        } else
+            return false;
+        memcpy (value, &number, sizeof number);
+        return field->kind == FIELD_I64 || number >= 0;
+    case FIELD_BYTES:
+        if (reply->type != REDIS_REPLY_STRING || (size_t)reply->len != field->size_bytes)
+            return false;
+        memcpy (value, reply->str, field->size_bytes);
+        return true;
+    case FIELD_TEXT:
+    case FIELD_SECRET:
+        if (reply->type != REDIS_REPLY_STRING || (size_t)reply->len > field->size_bytes)
+            return false;
+        memcpy (value, reply->str, (size_t)reply->len);
+        return true;
+    }
+    return false;
+}
+
+/*  A flat array of fields. Returns the rows, -1 if it is not one. */
+static int64_t
+s_rows_of_script (redis_port_t *self, const record_t *record, const redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements % record->field_count != 0)
+        return -1;
+    size_t count = reply->elements / record->field_count;
+    if (count > CALL_ROWS_MAX || record->size_bytes > 512)
+        return -1;
+    memset (self->rows, 0, count * record->size_bytes);
+    for (size_t i = 0; i < reply->elements; i++)
+        if (!s_read_field (&record->fields[i % record->field_count], reply->element[i],
+                           self->rows + i / record->field_count * record->size_bytes))
+            return -1;
+    return (int64_t)count;
+}
+
+/*  One entry of a stream: [id, [name, value, …]]; the values are the fields of order_event after
+   the ids, in order. What cannot be read stays zero: such an entry goes on as it is, and ordering
+   refuses it as poison. */
+static void
+s_row_of_entry (const redisReply *entry, const journal_position_t *at, order_event_t *row)
+{
+    const size_t first_field = 4; /* after sale_id, epoch, entry_ms, entry_seq */
+    row->sale_id = at->sale_id;
+    row->epoch = at->epoch;
+    if (entry->type != REDIS_REPLY_ARRAY || entry->elements != 2 ||
+        entry->element[0]->type != REDIS_REPLY_STRING ||
+        sscanf (entry->element[0]->str, "%" SCNu64 "-%" SCNu64, &row->entry_ms, &row->entry_seq) !=
+            2)
+        return;
+    const redisReply *pairs = entry->element[1];
+    if (pairs->type != REDIS_REPLY_ARRAY)
+        return;
+    for (size_t i = 0;
+         i + 1 < pairs->elements && first_field + i / 2 < record_order_event.field_count; i += 2)
+        if (!s_read_field (&record_order_event.fields[first_field + i / 2], pairs->element[i + 1],
+                           row))
+            log_write (LOG_LEVEL_ERROR, "journal_entry_unreadable",
+                       "sale %" PRIu64 " entry %" PRIu64 "-%" PRIu64, row->sale_id, row->entry_ms,
+                       row->entry_seq);
+}
+
+/*  [[key, [entry, …]], …] or nil when nothing came in time. */
+static int64_t
+s_rows_of_journals (redis_port_t *self, const pending_t *pending, const redisReply *reply)
+{
+    order_event_t *rows = (order_event_t *)self->rows;
+    size_t count = 0;
+    if (reply->type == REDIS_REPLY_NIL)
+        return 0;
+    if (reply->type != REDIS_REPLY_ARRAY)
+        return -1;
+    for (size_t i = 0; i < reply->elements; i++) {
+        const redisReply *stream = reply->element[i];
+        uint64_t sale_id, epoch;
+        if (stream->type != REDIS_REPLY_ARRAY || stream->elements != 2 ||
+            sscanf (stream->element[0]->str, "{s%" SCNu64 "}:%" SCNu64 ":x", &sale_id, &epoch) != 2)
+            return -1;
+        journal_position_t at = { .sale_id = sale_id, .epoch = epoch };
+        for (size_t k = 0; k < stream->element[1]->elements && count < CALL_ROWS_MAX; k++) {
+            memset (&rows[count], 0, sizeof rows[count]);
+            s_row_of_entry (stream->element[1]->element[k], &at, &rows[count++]);
+        }
+    }
+    (void)pending;
+    return (int64_t)count;
+}
+
+/* -------------------------------------------------------------------------- sending and receiving
+ */
+
+static void
+s_refused (redis_port_t *self, const pending_t *pending, const redisReply *reply)
+{
+    const char *detail = reply->type == REDIS_REPLY_ERROR ? reply->str : "answer of another shape";
+    log_write (LOG_LEVEL_WARNING, "gate_call_refused", "%s: %.200s", pending->call->name, detail);
+    port_fail (&self->failures, pending->call->call, pending->tag, RESULT_REFUSED, detail);
+    /* after SCRIPT FLUSH; calls go on being refused until the scripts are there again */
+    if (self->is_script_loader && self->state == CONNECTED &&
+        strncmp (detail, "NOSCRIPT", 8) == 0 && self->preparing == 0)
+        s_load_scripts (self);
+}
+
+static void
+s_on_answer (redisAsyncContext *redis, void *answer, void *data)
+{
+    pending_t *pending = data;
+    redis_port_t *self = pending->port;
+    const redisReply *reply = answer;
+    (void)redis;
+    s_pending_pop (self, pending);
+    if (!reply) {
+        port_fail (&self->failures, pending->call->call, pending->tag, RESULT_UNKNOWN,
+                   "connection to Redis lost");
+        s_pending_free (pending);
+        return;
+    }
+    int64_t count = -1;
+    if (reply->type != REDIS_REPLY_ERROR)
+        count = pending->call->store == STORE_JOURNAL
+                    ? s_rows_of_journals (self, pending, reply)
+                    : s_rows_of_script (self, pending->call->results, reply);
+    if (count < 0)
+        s_refused (self, pending, reply);
+    else {
+        port_result_t result = { .call = pending->call->call,
+                                 .tag = pending->tag,
+                                 .status = RESULT_OK,
+                                 .rows = self->rows,
+                                 .count = (size_t)count,
+                                 .detail = "",
+                                 .took_us = clock_now_us () - pending->sent_us };
+        s_pending_free (pending);
+        self->result (self->context, &result);
+        return;
+    }
+    s_pending_free (pending);
+}
+
+static int
+s_send_journal_read (redis_port_t *self, pending_t *pending, const void *entries, size_t count)
+{
+    pending->positions = calloc (count, sizeof (journal_position_t));
+    char (*names)[64] = calloc (count, sizeof *names);
+    char (*ids)[48] = calloc (count, sizeof *ids);
+    CHECK (pending->positions && names && ids);
+    memcpy (pending->positions, entries, count * sizeof (journal_position_t));
+    pending->position_count = count;
+    s_words_of_journal_read (self, pending, names, ids);
+    int status = redisAsyncCommandArgv (self->redis, s_on_answer, pending, (int)self->word_count,
+                                        self->words, self->lengths);
+    free (names);
+    free (ids);
+    return status;
+}
+
+void
+redis_port_call (redis_port_t *self, const call_t *call, const void *entries, size_t count,
+                 uint64_t tag)
+{
+    if (self->state != CONNECTED || self->is_failing) {
+        port_fail (&self->failures, call->call, tag, RESULT_UNAVAILABLE, "not connected to Redis");
+        return;
+    }
+    CHECK (count > 0);
+    pending_t *pending = calloc (1, sizeof *pending);
+    CHECK (pending);
+    pending->port = self;
+    pending->call = call;
+    pending->tag = tag;
+    pending->sent_us = clock_now_us ();
+    self->word_count = 0;
+    int status;
+    if (call->store == STORE_JOURNAL)
+        status = s_send_journal_read (self, pending, entries, count);
+    else {
+        char key[64];
+        s_words_of_script (self, call, entries, count, key, sizeof key);
+        status = redisAsyncCommandArgv (self->redis, s_on_answer, pending, (int)self->word_count,
+                                        self->words, self->lengths);
+    }
+    if (status != REDIS_OK) {
+        port_fail (&self->failures, call->call, tag, RESULT_UNAVAILABLE,
+                   "connection to Redis is closing");
+        s_pending_free (pending);
+        return;
+    }
+    s_pending_push (self, pending);
+}
+
+void
+redis_port_process (redis_port_t *self, uint32_t events)
+{
+    if (self->redis && events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+        redisAsyncHandleRead (self->redis);
+    if (self->redis && events & EPOLLOUT)
+        redisAsyncHandleWrite (self->redis);
+}
+
+static uint64_t
+s_deadline_us (const redis_port_t *self)
+{
+    uint64_t patience_us = self->params->gate_deadline_ms * 1000;
+    if (self->state == CONNECTING || self->state == PREPARING)
+        return self->state_since_us + self->params->store_connect_ms * 1000;
+    if (self->state == CONNECTED && self->oldest)
+        return self->oldest->sent_us + patience_us +
+               (self->oldest->call->store == STORE_JOURNAL ? JOURNAL_WAIT_MS * 1000u : 0);
+    return UINT64_MAX;
+}
+
+uint64_t
+redis_port_tick (redis_port_t *self, uint64_t now_us)
+{
+    if (self->is_failing || now_us >= s_deadline_us (self)) {
+        if (!self->is_failing)
+            log_write (LOG_LEVEL_WARNING, "redis_late",
+                       "no answer in time; the connection is dropped");
+        s_drop (self);
+    }
+    if (self->state == DISCONNECTED && now_us >= self->state_since_us + RECONNECT_US)
+        s_connect (self);
+    port_tell_failures (&self->failures, self->result, self->context);
+    if (self->failures.count || self->is_failing)
+        return now_us;
+    return self->state == DISCONNECTED ? self->state_since_us + RECONNECT_US : s_deadline_us (self);
+}
+
+void
+redis_port_destroy (redis_port_t **self_p)
+{
+    redis_port_t *self = *self_p;
+    if (self) {
+        s_drop (self);
+        free (self->rows);
+        free (self);
+        *self_p = NULL;
+    }
+}
