@@ -1,0 +1,13 @@
+#include "host.h"
+#include "inventory.h"
+
+int
+main (int argc, char **argv)
+{
+    static const host_options_t options = {
+        .gate_user = "inventory",
+        .sql_role = "inventory",
+        .is_script_loader = true,
+    };
+    return host_main (&inventory_class, &options, argc, argv);
+}

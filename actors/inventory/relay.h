@@ -1,0 +1,12 @@
+/*  The release relay: carries rows of release_box to the gates, and deletes them when the gate has given its final answer. */
+
+#ifndef MS_RELAY_H
+#define MS_RELAY_H
+
+#include "state.h"
+
+void relay_result (inventory_t *self, const event_t *event, effects_t *effects);
+void relay_advance (inventory_t *self, effects_t *effects);
+uint64_t relay_wake_us (const inventory_t *self);
+
+#endif
