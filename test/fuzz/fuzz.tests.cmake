@@ -1,0 +1,23 @@
+# Fuzz targets. Everywhere: the corpus as a test (label fuzz). With MINISHOP_FUZZ (preset fuzz, clang): libFuzzer programs,
+#     build/fuzz/bin/fuzz_body -max_len=4096 -max_total_time=60 /tmp/found test/fuzz/corpus/body
+option (MINISHOP_FUZZ "libFuzzer programs (needs clang)" OFF)
+
+foreach (TARGET body header)
+  add_executable (corpus_${TARGET} ${CMAKE_CURRENT_LIST_DIR}/fuzz_${TARGET}.c ${CMAKE_CURRENT_LIST_DIR}/corpus_main.c)
+  target_link_libraries (corpus_${TARGET} PRIVATE ms_core)
+  add_test (NAME corpus_${TARGET} COMMAND corpus_${TARGET} ${CMAKE_CURRENT_LIST_DIR}/corpus/${TARGET})
+  set_tests_properties (corpus_${TARGET} PROPERTIES LABELS fuzz TIMEOUT 60)
+  if (MINISHOP_FUZZ)
+    add_executable (fuzz_${TARGET} ${CMAKE_CURRENT_LIST_DIR}/fuzz_${TARGET}.c)
+    target_link_libraries (fuzz_${TARGET} PRIVATE ms_core)
+    target_compile_options (fuzz_${TARGET} PRIVATE -fsanitize=fuzzer-no-link)
+    target_link_options (fuzz_${TARGET} PRIVATE -fsanitize=fuzzer)
+  endif ()
+endforeach ()
+if (MINISHOP_FUZZ)
+  target_compile_options (ms_schema PRIVATE -fsanitize=fuzzer-no-link)
+  if (TARGET corpus_body)
+    target_link_options (corpus_body PRIVATE -fsanitize=fuzzer-no-link)
+    target_link_options (corpus_header PRIVATE -fsanitize=fuzzer-no-link)
+  endif ()
+endif ()

@@ -1,0 +1,1 @@
+ms_test (unit test_supervisor ms_supervisor)

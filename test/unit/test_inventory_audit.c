@@ -1,0 +1,255 @@
+/*  The audit: the sum in every case, and the reading of gate, books, gate. */
+
+#include "inventory_bench.h"
+
+#include "audit.h"
+#include "json_dump.h"
+
+typedef struct case_t {
+    const char *name;
+    uint64_t left, held, journal, changes_after; /* of the gate; changes before: 10 */
+    uint64_t pending, paid, returning, duplicated, lost_with_disk;
+    const char *audit; /* of 100 units */
+} case_t;
+
+static const case_t s_cases[] = {
+    { "untouched", 100, 0, 0, 10, 0, 0, 0, 0, 0, "{\"stock_total\":100,\"gate_left\":100,\"balanced\":1,\"at_rest\":1}" },
+    { "at rest, sold", 90, 10, 0, 10, 4, 6, 0, 0, 0,
+      "{\"stock_total\":100,\"gate_left\":90,\"pending_payment\":4,\"paid\":6,\"balanced\":1,\"at_rest\":1}" },
+    { "sold out", 0, 100, 0, 10, 0, 100, 0, 0, 0, "{\"stock_total\":100,\"paid\":100,\"balanced\":1,\"at_rest\":1}" },
+    { "journal not empty", 90, 10, 3, 10, 4, 3, 0, 0, 0,
+      "{\"stock_total\":100,\"gate_left\":90,\"in_flight\":3,\"reserved\":3,\"pending_payment\":4,\"paid\":3,\"balanced\":1}" },
+    { "units on their way back", 90, 10, 0, 10, 7, 0, 3, 0, 0,
+      "{\"stock_total\":100,\"gate_left\":90,\"in_flight\":3,\"pending_payment\":7,\"balanced\":1}" },
+    { "both", 88, 12, 2, 10, 7, 0, 3, 0, 0,
+      "{\"stock_total\":100,\"gate_left\":88,\"in_flight\":5,\"reserved\":2,\"pending_payment\":7,\"balanced\":1}" },
+    { "moved while reading", 90, 10, 0, 11, 9, 0, 0, 0, 0,
+      "{\"stock_total\":100,\"gate_left\":90,\"in_flight\":1,\"reserved\":1,\"pending_payment\":9,\"balanced\":1}" },
+    { "moved, sum too high", 95, 5, 0, 11, 9, 0, 0, 0, 0,
+      "{\"stock_total\":100,\"gate_left\":95,\"pending_payment\":9}" },
+    { "leaked", 90, 10, 0, 10, 8, 0, 0, 0, 0,
+      "{\"stock_total\":100,\"gate_left\":90,\"pending_payment\":8,\"lost\":2,\"leaked\":2,\"at_rest\":1}" },
+    { "leaked without a hold", 90, 8, 0, 10, 8, 0, 0, 0, 0,
+      "{\"stock_total\":100,\"gate_left\":90,\"pending_payment\":8,\"leaked\":2,\"at_rest\":1}" },
+    { "lost: held, with no order", 92, 10, 0, 10, 8, 0, 0, 0, 0,
+      "{\"stock_total\":100,\"gate_left\":92,\"pending_payment\":8,\"lost\":2,\"at_rest\":1}" },
+    { "oversold: gate and orders above the total", 95, 10, 0, 10, 8, 2, 0, 0, 0,
+      "{\"stock_total\":100,\"gate_left\":95,\"pending_payment\":8,\"paid\":2,\"oversold\":5,\"at_rest\":1}" },
+    { "oversold: orders above the total, also while moving", 0, 100, 4, 10, 103, 0, 0, 0, 0,
+      "{\"stock_total\":100,\"pending_payment\":103,\"oversold\":3}" },
+    { "duplicated", 90, 10, 0, 10, 10, 0, 0, 2, 0,
+      "{\"stock_total\":100,\"gate_left\":90,\"pending_payment\":10,\"duplicated\":2,\"at_rest\":1}" },
+    { "lost with a disk is told and balances", 95, 5, 0, 10, 5, 0, 0, 0, 7,
+      "{\"stock_total\":100,\"gate_left\":95,\"pending_payment\":5,\"lost_with_disk\":7,\"balanced\":1,\"at_rest\":1}" },
+};
+
+/*  Every case of the table in audit.c, as one line of text. */
+static void
+test_cases (void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof s_cases / sizeof s_cases[0]; i++) {
+        const case_t *row = &s_cases[i];
+        gate_state_t before = { .changes = 10 };
+        gate_state_t after = { .changes = row->changes_after,
+                               .available = row->left,
+                               .held_units = row->held,
+                               .journal_count = row->journal };
+        books_t books = { .stock_total = 100,
+                          .pending_payment = row->pending,
+                          .paid = row->paid,
+                          .returning = row->returning,
+                          .duplicated = row->duplicated,
+                          .lost_with_disk = row->lost_with_disk };
+        audit_t audit;
+        char text[512], expected[600];
+        audit_compute (&before, &after, &books, &audit);
+        json_dump (&record_audit, &audit, text, sizeof text - 1);
+        snprintf (expected, sizeof expected, "%s", row->audit);
+        if (strcmp (text, expected) != 0)
+            print_error ("case: %s\n", row->name);
+        assert_string_equal (text, expected);
+    }
+}
+
+/*  No numbers make an audit balanced that has a unit too many or too few at rest, and the sum always holds when it says so. */
+static void
+test_balanced_means_the_sum (void **state)
+{
+    (void)state;
+    uint64_t balanced_count = 0;
+    for (uint64_t n = 0; n < 200000; n++) {
+        uint64_t bits = n * 0x9e3779b97f4a7c15u;
+        gate_state_t before = { .changes = 1 };
+        gate_state_t after = { .available = bits >> 8 & 15,
+                               .held_units = bits >> 12 & 15,
+                               .journal_count = bits >> 16 & 1,
+                               .changes = 1 + (bits >> 17 & 1) };
+        books_t books = { .stock_total = bits >> 24 & 15,
+                          .pending_payment = bits >> 28 & 7,
+                          .paid = bits >> 31 & 7,
+                          .returning = bits >> 34 & 1 };
+        audit_t audit;
+        audit_compute (&before, &after, &books, &audit);
+        uint64_t active = books.pending_payment + books.paid;
+        balanced_count += audit.balanced;
+        if (audit.balanced) {
+            assert_int_equal (audit.gate_left + audit.in_flight + active, books.stock_total);
+            assert_true (active <= books.stock_total);
+        }
+        if (audit.at_rest)
+            assert_int_equal (audit.balanced, after.available + active == books.stock_total && after.held_units <= active);
+    }
+    assert_true (balanced_count > 1000);
+}
+
+static void
+s_ask (bench_t *bench, uint64_t sale_id)
+{
+    query_t query = { .sale_id = sale_id };
+    bench_ask (bench, MSG_SALE_AUDIT, &query);
+}
+
+static void
+s_look (bench_t *bench, uint64_t changes)
+{
+    gate_state_t gate = bench_gate (bench);
+    gate.changes = changes;
+    gate.available = 94;
+    gate.held_units = 6;
+    bench_answer (bench, CALL_GATE_STAT, PURPOSE_QUESTION, &gate, 1);
+}
+
+static void
+s_books (bench_t *bench)
+{
+    books_t books = { .sale_id = 1, .stock_total = 100, .sold = 6, .pending_payment = 6, .active_count = 3 };
+    bench_answer (bench, CALL_SALE_BOOKS, PURPOSE_QUESTION, &books, 1);
+}
+
+/*  Gate, books, gate; and again while the gate moves, at most five times. */
+static void
+test_reading (void **state)
+{
+    (void)state;
+    bench_t *bench = bench_new ();
+    bench_lead_one (bench);
+    /* the audit that runs by itself is over first */
+    s_look (bench, 10);
+    s_books (bench);
+    s_look (bench, 10);
+    bench_take (bench);
+    s_ask (bench, 1);
+    assert_string_equal (bench_take (bench), "call gate_stat [{\"sale_id\":1}]\n");
+    s_look (bench, 20);
+    assert_string_equal (bench_take (bench), "call sale_books [{\"sale_id\":1}]\n");
+    s_books (bench);
+    assert_string_equal (bench_take (bench), "call gate_stat [{\"sale_id\":1}]\n");
+    s_look (bench, 21);
+    assert_string_equal (bench_take (bench), "call sale_books [{\"sale_id\":1}]\n");
+    s_books (bench);
+    s_look (bench, 21);
+    assert_non_null (strstr (bench_take (bench),
+                             "send edge/1 AUDIT batch=900 [{\"sale_id\":1,\"stock_total\":100,\"gate_left\":94,"
+                             "\"pending_payment\":6,\"balanced\":1,\"at_rest\":1}]\n"));
+    s_ask (bench, 1);
+    s_look (bench, 30);
+    for (uint64_t i = 1; i <= 5; i++) {
+        s_books (bench);
+        bench_take (bench);
+        s_look (bench, 30 + i);
+    }
+    assert_string_equal (bench_take (bench), "send edge/1 AUDIT batch=900 [{\"sale_id\":1,\"stock_total\":100,"
+                                             "\"gate_left\":94,\"pending_payment\":6,\"balanced\":1}]\n");
+    bench_destroy (bench);
+}
+
+/*  A draft and an archived sale need no gate; a sale whose gate is closed cannot be audited now; a sale that is not there. */
+static void
+test_without_open_gate (void **state)
+{
+    (void)state;
+    bench_t *bench = bench_new ();
+    bench_lead_one (bench);
+    s_look (bench, 10);
+    s_books (bench);
+    s_look (bench, 10);
+    bench_take (bench);
+    s_ask (bench, 5);
+    assert_string_equal (bench_take (bench), "call sale_books [{\"sale_id\":5}]\n");
+    books_t books = { .sale_id = 5, .stock_total = 30, .sold = 9, .pending_payment = 2, .paid = 7, .returned = 4 };
+    bench_answer (bench, CALL_SALE_BOOKS, PURPOSE_QUESTION, &books, 1);
+    assert_string_equal (bench_take (bench),
+                         "send edge/1 AUDIT batch=900 [{\"sale_id\":5,\"stock_total\":30,\"gate_left\":21,"
+                         "\"pending_payment\":2,\"paid\":7,\"cancelled_returned\":4,\"balanced\":1,\"at_rest\":1}]\n");
+    s_ask (bench, 6);
+    bench_answer (bench, CALL_SALE_BOOKS, PURPOSE_QUESTION, NULL, 0);
+    assert_string_equal (bench_take (bench) + strlen ("call sale_books [{\"sale_id\":6}]\n"),
+                         "send edge/1 OUTCOME batch=900 [{\"code\":30}]\n");
+    bench_pass (bench, 1000 * MS);
+    gate_state_t gate = bench_gate (bench);
+    gate.same_run = 0;
+    bench_poll (bench, &gate);
+    bench_take (bench);
+    s_ask (bench, 1);
+    assert_non_null (strstr (bench_take (bench), "send edge/1 OUTCOME batch=900 [{\"code\":52"));
+    bench_destroy (bench);
+}
+
+/*  A store that does not answer ends the audit as dependency_unavailable, at each of its readings. */
+static void
+test_failures (void **state)
+{
+    (void)state;
+    for (int stage = 0; stage < 3; stage++) {
+        bench_t *bench = bench_new ();
+        bench_lead_one (bench);
+        s_look (bench, 10);
+        s_books (bench);
+        s_look (bench, 10);
+        s_ask (bench, 1);
+        if (stage >= 1)
+            s_look (bench, 10);
+        if (stage >= 2)
+            s_books (bench);
+        bench_take (bench);
+        bench_fail (bench, stage == 1 ? CALL_SALE_BOOKS : CALL_GATE_STAT, PURPOSE_QUESTION, RESULT_UNAVAILABLE);
+        assert_string_equal (bench_take (bench), "send edge/1 OUTCOME batch=900 [{\"code\":51}]\n");
+        bench_destroy (bench);
+    }
+}
+
+/*  Without being asked, one sale after the other is audited; drift found at rest is a metric and a line in the log. */
+static void
+test_drift (void **state)
+{
+    (void)state;
+    bench_t *bench = bench_new ();
+    bench_lead_one (bench);
+    s_look (bench, 10);
+    books_t books = { .sale_id = 1, .stock_total = 100, .sold = 4, .pending_payment = 4 };
+    bench_answer (bench, CALL_SALE_BOOKS, PURPOSE_QUESTION, &books, 1);
+    gate_state_t gate = bench_gate (bench);
+    gate.available = 94;
+    gate.held_units = 4;
+    bench_answer (bench, CALL_GATE_STAT, PURPOSE_QUESTION, &gate, 1);
+    const char *text = rig_text (bench->rig, true);
+    assert_non_null (strstr (text, "log error stock_drift sale=1 leaked=2 oversold=0 lost=0 duplicated=0"));
+    assert_non_null (strstr (text, "gauge minishop_stock_drift_units{} 2"));
+    assert_null (strstr (text, "AUDIT"));
+    bench_destroy (bench);
+}
+
+int
+main (void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test (test_cases),
+        cmocka_unit_test (test_balanced_means_the_sum),
+        cmocka_unit_test (test_reading),
+        cmocka_unit_test (test_without_open_gate),
+        cmocka_unit_test (test_failures),
+        cmocka_unit_test (test_drift),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
