@@ -21,7 +21,7 @@ void *map_find (const map_t *self, uint64_t key);
 void *map_insert (map_t *self, uint64_t key);
 bool map_remove (map_t *self, uint64_t key);
 /*  Walks all entries: start with *cursor = 0; returns NULL at the end. map_remove of another key
-   during a walk may show an entry twice or not at all; map_remove_at (below) is safe. */
+   during a walk may show an entry twice or not at all; map_remove_at misses none, and may show one twice. */
 void *map_next (const map_t *self, size_t *cursor, uint64_t *key);
 /*  Removes the entry that map_next returned last; the walk goes on with the one that moved into its
  * place. */

@@ -71,7 +71,7 @@ struct host_t {
     bool is_doubting; /* some peer is to answer a PING */
     links_t *links;
     uint64_t message_id;
-    uint64_t batch_version; /* topology version that this process has, told in heartbeats */
+    uint64_t topology_versions[BROKERS_MAX + 1]; /* by broker: what this process has, told in heartbeats */
 
     host_drain_fn drain;
     host_deliver_fn deliver;
@@ -259,13 +259,19 @@ s_on_result (void *context, const port_result_t *result)
 
 /* -------------------------------------------------------------------------- directory */
 
+static uint64_t *
+s_topology_version (host_t *self, uint64_t broker_number)
+{
+    return &self->topology_versions[broker_number <= BROKERS_MAX ? broker_number : 0];
+}
+
 static void
 s_heartbeat_to (host_t *self, const process_t *broker)
 {
     header_t header = { .type = MSG_HEARTBEAT,
                         .to_kind = KIND_BROKER,
                         .to_number = broker->number,
-                        .batch_id = self->batch_version };
+                        .batch_id = *s_topology_version (self, broker->number) };
     s_send (self, &header, &record_process, &self->self, 1);
 }
 
@@ -405,7 +411,7 @@ s_doubt_unnamed (host_t *self, const process_t *processes, size_t count)
 static void
 s_on_topology (host_t *self, const header_t *header, const process_t *processes, size_t count)
 {
-    self->batch_version = header->batch_id;
+    *s_topology_version (self, header->from_number) = header->batch_id;
     for (size_t i = 0; i < count; i++) {
         process_t process = processes[i];
         s_learn (self, &process);
@@ -457,7 +463,7 @@ s_handle_runtime (host_t *self, const header_t *header, const void *entries, siz
                         .to_incarnation = header->from_incarnation,
                         .batch_id = header->batch_id,
                         .cause_id = header->message_id };
-    pong_t pong = { self->batch_version, self->self.state, self->self.leader,
+    pong_t pong = { *s_topology_version (self, 1), self->self.state, self->self.leader,
                     self->self.in_flight };
     s_send (self, &answer, &record_pong, &pong, 1);
     return true;

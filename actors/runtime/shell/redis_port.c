@@ -31,7 +31,7 @@ typedef struct pending_t {
     const call_t *call;
     uint64_t tag;
     uint64_t sent_us;
-    journal_position_t *positions; /* of a journal read: whose stream is whose */
+    journal_position_t *positions; /* of a journal read */
     size_t position_count;
 } pending_t;
 
@@ -398,9 +398,7 @@ s_words_of_journal_read (redis_port_t *self, pending_t *pending, char (*names)[6
     s_word (self, "BLOCK", 5);
     s_word_number (self, JOURNAL_WAIT_MS);
     s_word (self, "COUNT", 5);
-    s_word_number (self, BATCH_ENTRIES_MAX / pending->position_count > 0
-                             ? BATCH_ENTRIES_MAX / pending->position_count
-                             : 1);
+    s_word_number (self, BATCH_ENTRIES_MAX);
     s_word (self, "STREAMS", 7);
     for (size_t i = 0; i < pending->position_count; i++) {
         const journal_position_t *at = &pending->positions[i];
@@ -496,9 +494,10 @@ s_row_of_entry (const redisReply *entry, const journal_position_t *at, order_eve
                        row->entry_seq);
 }
 
-/*  [[key, [entry, …]], …] or nil when nothing came in time. */
+/*  [[key, [entry, …]], …] or nil when nothing came in time. Redis counts entries per stream: what is beyond CALL_ROWS_MAX is cut off, and read
+    again from the reader's positions. */
 static int64_t
-s_rows_of_journals (redis_port_t *self, const pending_t *pending, const redisReply *reply)
+s_rows_of_journals (redis_port_t *self, const redisReply *reply)
 {
     order_event_t *rows = (order_event_t *)self->rows;
     size_t count = 0;
@@ -518,7 +517,6 @@ s_rows_of_journals (redis_port_t *self, const pending_t *pending, const redisRep
             s_row_of_entry (stream->element[1]->element[k], &at, &rows[count++]);
         }
     }
-    (void)pending;
     return (int64_t)count;
 }
 
@@ -554,7 +552,7 @@ s_on_answer (redisAsyncContext *redis, void *answer, void *data)
     int64_t count = -1;
     if (reply->type != REDIS_REPLY_ERROR)
         count = pending->call->store == STORE_JOURNAL
-                    ? s_rows_of_journals (self, pending, reply)
+                    ? s_rows_of_journals (self, reply)
                     : s_rows_of_script (self, pending->call->results, reply);
     if (count < 0)
         s_refused (self, pending, reply);

@@ -393,18 +393,17 @@ s_read_rows (sql_port_t *self, const record_t *record, const PGresult *answer)
     return (int64_t)count;
 }
 
-/*  What an error of the server says about the call. Source: PostgreSQL 15, appendix A. */
+/*  What an error of the server says about the call. Only what is wrong with the arguments themselves (data exceptions, constraints, an error
+    raised by the function) is a refusal; the rest was rolled back for lack of resources, rights, time or luck, and may succeed later.
+    Source: PostgreSQL 15, appendix A. */
 static result_status_t
 s_status_of_error (const char *sqlstate)
 {
     if (!sqlstate || strncmp (sqlstate, "08", 2) == 0 || strncmp (sqlstate, "57P", 3) == 0)
         return RESULT_UNKNOWN;
-    /* rolled back for lack of resources, time or luck: the same call may succeed later */
-    if (strncmp (sqlstate, "53", 2) == 0 || strncmp (sqlstate, "40", 2) == 0 ||
-        strncmp (sqlstate, "55", 2) == 0 || strncmp (sqlstate, "57", 2) == 0 ||
-        strncmp (sqlstate, "58", 2) == 0 || strcmp (sqlstate, "25006") == 0)
-        return RESULT_UNAVAILABLE;
-    return RESULT_REFUSED;
+    if (strncmp (sqlstate, "22", 2) == 0 || strncmp (sqlstate, "23", 2) == 0 || strncmp (sqlstate, "P0", 2) == 0)
+        return RESULT_REFUSED;
+    return RESULT_UNAVAILABLE;
 }
 
 static void
@@ -425,7 +424,7 @@ s_tell_answer (sql_port_t *self, connection_t *connection, const PGresult *answe
     if (count < 0) {
         log_write (LOG_LEVEL_ERROR, "sql_call_shape", "%s answered columns of another shape",
                    job->call->name);
-        s_fail_job (self, &job, RESULT_REFUSED, "answer of another shape");
+        s_fail_job (self, &job, RESULT_UNKNOWN, "answer of another shape");
         return;
     }
     port_result_t result = { .call = job->call->call,
