@@ -1,0 +1,137 @@
+"""The main job and what belongs to it: a crowd, a sale, exactly the stock, one order each."""
+
+from outside import auditor, crowd
+from outside.waiting import now_us, until
+
+SHOPPERS = 20000
+STOCK = 1000
+
+
+def orders_in_database(instance, sale_id):
+    return int(instance.sql(f"SELECT count(*) FROM orders WHERE sale_id = {sale_id}")[0][0])
+
+
+def check_books(instance, sale_id, confirmed):
+    """The system's audit and our own auditor, both at rest."""
+    books = instance.audit_at_rest(sale_id)
+    assert all(books[name] == 0 for name in ("oversold", "lost", "duplicated", "leaked", "in_flight")) and books["balanced"], books
+    found = auditor.violations(auditor.read(instance, sale_id, confirmed))
+    assert not found, "\n    ".join(found)
+    return books
+
+
+def codes_of(summary):
+    return {name: count for name, count in summary["answers_by"].items() if count}
+
+
+def test_main_job(instance):
+    """20,000 shoppers, 1,000 units: exactly 1,000 orders, one per shopper; retries learn the same; all in PostgreSQL at once."""
+    tokens = instance.tokens(SHOPPERS)
+    ids = crowd.user_ids(tokens)
+    sale_id = instance.sale(STOCK)
+    summary, rows = crowd.run(instance.port, sale_id, tokens, log=True, connections=256, retry_per_mille=300, new_key_per_mille=100)
+    ended_us = now_us()
+    assert set(codes_of(summary)) <= {"201 none", "409 sold_out", "409 already_purchased"}, summary
+    won = {row.user: row.order_id for row in rows if row.status == 201}
+    assert len(won) == STOCK == summary["orders"] and summary["second_orders"] == summary["shared_ids"] == 0, summary
+    for row in rows:
+        assert row.code != "already_purchased" or row.order_id == won[row.user], row
+    until(f"{STOCK} orders in PostgreSQL", 20, lambda: orders_in_database(instance, sale_id) == STOCK)
+    persisted_ms = (now_us() - ended_us) // 1000
+    confirmed = auditor.confirmed_of(rows, ids)
+    _, again = crowd.run(instance.port, sale_id, tokens, log=True, connections=256)
+    of_key = {(row.user, row.key): row.order_id for row in rows if row.status == 201}
+    for row in again:
+        if (row.user, row.key) in of_key:
+            assert (row.status, row.order_id) == (201, of_key[row.user, row.key]), f"a retry after sold-out got another answer: {row}"
+        elif row.user in won:  # under a later key, which came first
+            assert (row.code, row.order_id) == ("already_purchased", won[row.user]), row
+        else:
+            assert row.code == "sold_out", row
+    check_books(instance, sale_id, confirmed + auditor.confirmed_of(again, ids))
+    return f"{summary['per_s']:.0f} answers/s, p99 {summary['latency_ms']['p99']:.1f} ms, in PostgreSQL {persisted_ms} ms later; oversold 0"
+
+
+def test_two_sales_of_one_product(instance):
+    """The same product in two sales at a time: each has its own stock and its own order per shopper, of up to the limit's units."""
+    tokens = instance.tokens(3000)
+    ids = crowd.user_ids(tokens)
+    sales = [instance.sale(500, product_id="one-product", per_user_limit=3) for _ in range(2)]
+    crowds = [crowd.Crowd(instance.port, sale_id, tokens, log=True, connections=64, quantity="1-3", key=f"two-{sale_id}") for sale_id in sales]
+    summaries = [one.wait() for one in crowds]
+    for sale_id, one, summary in zip(sales, crowds, summaries):
+        rows = list(one.rows())
+        books = check_books(instance, sale_id, auditor.confirmed_of(rows, ids))
+        assert set(codes_of(summary)) <= {"201 none", "409 sold_out"}, summary
+        assert books["gate_left"] == 0 and books["pending_payment"] == 500, books  # one-unit shoppers came to the end, too
+    return f"{summaries[0]['orders']} and {summaries[1]['orders']} orders of 500 units"
+
+
+def test_quantity_beyond_the_limit(instance):
+    """A quantity over the sale's limit takes nothing; the limit itself is sold in one order."""
+    token = instance.token_list(1)[0]
+    sale_id = instance.sale(10, per_user_limit=5)
+    refused = instance.buy(sale_id, token, "q-1", quantity=6)
+    assert (refused.status, refused.body["code"]) == (409, "limit_exceeded"), refused
+    taken = instance.buy(sale_id, token, "q-1", quantity=5)
+    assert taken.status == 201 and taken.body["quantity"] == 5 and taken.body["total_cents"] == 5 * taken.body["price_cents"], taken
+    assert instance.audit_at_rest(sale_id)["pending_payment"] == 5
+
+
+def test_scheduled_sale(instance):
+    """A sale opens and closes by the gate's clock, to the microsecond, while a crowd tries all the time."""
+    tokens = instance.tokens(12000)
+    ids = crowd.user_ids(tokens)
+    sale_id = instance.sale(12000, opens_in_s=1.5, lasts_s=3.5)
+    summary, rows = crowd.run(instance.port, sale_id, tokens, log=True, connections=64, rate=2000)
+    codes = codes_of(summary)
+    assert set(codes) == {"201 none", "425 sale_not_started", "410 sale_ended"}, codes
+    confirmed = auditor.confirmed_of(rows, ids)
+    check_books(instance, sale_id, confirmed)
+    ((first, last),) = instance.sql("SELECT min (reserved_us) - max (starts_at_ms) * 1000, max (ends_at_ms) * 1000 - max (reserved_us)"
+                                    f" FROM orders JOIN sale USING (sale_id) WHERE sale_id = {sale_id}")
+    assert 0 <= int(first) < 500000 and 0 < int(last) < 500000, (first, last)
+    return f"first order {int(first) / 1000:.2f} ms after the opening, last {int(last) / 1000:.2f} ms before the end"
+
+
+def test_replay_in_every_state(instance):
+    """The same key gives the same answer at every edge and through nginx, paused and ended too; another request under it is a mismatch."""
+    token, other = instance.token_list(2)
+    sale_id = instance.sale(2, per_user_limit=2)
+    first = instance.buy(sale_id, token, "replay")
+    assert first.status == 201 and first.headers["Location"].endswith(first.body["order_id"]), first
+    ports = [instance.port, *instance.edge_ports()]
+
+    def replays():
+        for port in ports:
+            again = instance.buy(sale_id, token, "replay", port=port)
+            assert again.status == 201 and again.body == first.body, (port, first.body, again)
+            known = instance.call("GET", f"/sales/{sale_id}/purchases/replay", token=token, port=port)
+            assert known.status == 200 and known.body["order_id"] == first.body["order_id"], known
+    replays()
+    assert instance.buy(sale_id, other, "o-1").status == 201
+    assert instance.buy(sale_id, other, "o-2").body["code"] == "already_purchased"  # before sold_out
+    replays()
+    for verb, status in (("pause", 423), ("end", 410)):
+        assert instance.move(sale_id, verb).status == 200
+        assert instance.buy(sale_id, instance.token_list(1)[0], "new").status == status
+        replays()
+    mismatch = instance.buy(sale_id, token, "replay", quantity=2)
+    assert (mismatch.status, mismatch.body["code"]) == (409, "idempotency_mismatch"), mismatch
+    assert instance.call("GET", f"/sales/{sale_id}/purchases/never", token=token).status == 404
+
+
+def test_orders_are_their_owners(instance):
+    """An order is in its owner's list and nobody else's; operators see it."""
+    token, stranger = instance.token_list(2)
+    sale_id = instance.sale(5)
+    order_id = instance.buy(sale_id, token, "own").body["order_id"]
+
+    def is_listed():
+        listed = instance.call("GET", "/orders", token=token).body["orders"]
+        return [order["order_id"] for order in listed] == [order_id] and listed[0]["status"] == "pending_payment"
+    until("the order is in its owner's list", 20, is_listed)
+    assert instance.call("GET", f"/orders/{order_id}", token=token).body["status"] == "pending_payment"
+    assert instance.call("GET", f"/orders/{order_id}", token=stranger).status == 404
+    assert instance.call("GET", "/orders", token=stranger).body["orders"] == []
+    assert instance.as_operator("GET", f"/admin/orders/{order_id}").status == 200
