@@ -1,0 +1,51 @@
+/*  The purchases of one edge, from the worker's request to its answer: batches, deadlines, resends, and when a refusal may be passed
+    on. Part of the edge's core (gateway.h): pure. The rules and the state table stand in purchases.c. */
+
+#ifndef MS_PURCHASES_H
+#define MS_PURCHASES_H
+
+#include "actor.h"
+#include "breaker.h"
+#include "gate_clock.h"
+#include "lanes.h"
+#include "map.h"
+#include "trip_time.h"
+
+/*  What the edge knows of a sale: the version that its pages show. */
+typedef struct sale_version_t {
+    uint64_t version;
+    uint64_t is_ended; /* may be forgotten when the table is full */
+} sale_version_t;
+
+typedef struct purchases_t {
+    pendings_t *pendings;       /* the gateway's */
+    const peers_t *limiters;    /* the gateway's */
+    const gate_clock_t *clock;  /* the gateway's */
+    const map_t *sale_versions; /* the gateway's: sale_id → sale_version_t */
+    uint64_t deadline_us, before_floor_us, batch_entries;
+    lanes_t lanes;
+    trip_time_t trips;
+    breaker_t breaker;
+    uint64_t batch_id;
+    uint64_t answered;
+} purchases_t;
+
+void purchases_init (purchases_t *self, const params_t *params);
+/*  A worker's request, in a place just taken. Answers at once if there is nobody to ask. */
+void purchases_accept (purchases_t *self, pending_t *pending, const purchase_t *purchase,
+                       uint64_t now_us, effects_t *effects);
+void purchases_handle_verdicts (purchases_t *self, const verdict_t *verdicts, size_t count,
+                                uint64_t now_us, effects_t *effects);
+/*  After every change of the limiters in view: entries out at one that is gone are sent again, the queues are dealt anew. */
+void purchases_deal_anew (purchases_t *self, uint64_t now_us);
+/*  What time asks of one purchase. Returns true if it was answered. */
+bool purchases_handle_time (purchases_t *self, pending_t *pending, uint64_t now_us,
+                            effects_t *effects);
+/*  Sends the next batch of every lane whose window is open. */
+void purchases_send_batches (purchases_t *self, uint64_t now_us, effects_t *effects);
+/*  Ends a purchase without an answer: its worker gave up waiting. */
+void purchases_drop (purchases_t *self, pending_t *pending, uint64_t now_us);
+uint64_t purchases_queued (const purchases_t *self);
+void purchases_check (const purchases_t *self);
+
+#endif
