@@ -579,6 +579,8 @@ static void
 s_handle_lease (router_t *self, const event_t *event, effects_t *effects)
 {
     self->is_lease_out = false;
+    if (event->status != RESULT_OK && self->lease_due_us > event->now_us + RETRY_US)
+        self->lease_due_us = event->now_us + RETRY_US;
     if (event->status != RESULT_OK || event->count == 0)
         return;
     const lease_t *lease = event->entries;

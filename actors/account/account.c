@@ -1,11 +1,12 @@
-/*  The account actor. Any number may run: each answers what it is asked, and pushes the denials that it knows.
+/*  The account actor. Any number of them work side by side: PostgreSQL decides who has a username, and each pushes the whole
+    deny-list.
 
-    1. After every event all parts advance once, in one order: so timers do nothing but wake, and a trace replays by its events alone.
+    1. After every event both parts advance once, in one order: timers do nothing but wake.
     2. Calls in flight are found by tags that are never used twice; an answer that nobody awaits is ignored.
 
-    part         owns                                         its rules and states
-    flow.c       questions of the edges                       stages of a question
-    deny_list.c  denials, and which edge holds how many       passes over PostgreSQL, acknowledgements */
+    part           owns                            its rules and states
+    flow.c         questions of the edges          stages of a question
+    deny_list.c    denials, their acknowledgement  edges and what they hold */
 
 #include "account.h"
 
@@ -39,9 +40,9 @@ s_new (const params_t *params, address_t address)
     accounts_t *self = calloc (1, sizeof *self);
     CHECK (self);
     self->params = *params;
-    self->questions = calloc (QUESTIONS_MAX, sizeof *self->questions);
+    self->questions = calloc (QUESTIONS_MAX, sizeof self->questions[0]);
     CHECK (self->questions);
-    deny_list_open (self, hash_pair (address.incarnation, address.number));
+    deny_list_open (self, address.incarnation);
     return self;
 }
 
@@ -51,7 +52,7 @@ s_destroy (void **self_p)
     accounts_t *self = *self_p;
     if (self) {
         deny_list_close (self);
-        explicit_bzero (self->questions, QUESTIONS_MAX * sizeof *self->questions);
+        explicit_bzero (self->questions, QUESTIONS_MAX * sizeof self->questions[0]);
         free (self->questions);
         free (self);
         *self_p = NULL;
@@ -63,11 +64,10 @@ s_destroy (void **self_p)
 static void
 s_message (accounts_t *self, const event_t *event, effects_t *effects)
 {
-    if (event->header->from_kind != KIND_EDGE)
-        effects_add (effects, METRIC_FRAMES_REFUSED, 0, 1);
-    else if (event->header->type == MSG_SNAPSHOT_ACK)
+    bool is_of_edge = event->header->from_kind == KIND_EDGE;
+    if (is_of_edge && event->header->type == MSG_SNAPSHOT_ACK)
         deny_list_ack (self, event);
-    else if (flow_is_question (event->header->type))
+    else if (is_of_edge && flow_is_question (event->header->type))
         flow_message (self, event, effects);
     else
         effects_add (effects, METRIC_FRAMES_REFUSED, 0, 1);
@@ -108,15 +108,14 @@ s_step (void *actor, const event_t *event, effects_t *effects)
     case EVENT_TIMER:
         break;
     }
-    deny_list_advance (self, effects);
     flow_advance (self, effects);
+    deny_list_advance (self, effects);
 }
 
 static uint64_t
 s_wake_us (const void *actor)
 {
-    const accounts_t *self = actor;
-    return earlier (deny_list_wake_us (self), flow_wake_us (self));
+    return earlier (flow_wake_us (actor), deny_list_wake_us (actor));
 }
 
 /* -------------------------------------------------------------------------- about itself */
@@ -125,11 +124,10 @@ static void
 s_status (const void *actor, actor_status_t *status)
 {
     const accounts_t *self = actor;
-    *status = (actor_status_t){ 0 };
-    status->is_ready = self->deny_list.is_loaded;
-    status->in_flight = self->question_count;
-    status->queue_depth = self->hash_count;
-    status->handled = self->handled;
+    *status = (actor_status_t){ .is_ready = self->deny_list.is_loaded,
+                                .in_flight = self->question_count,
+                                .queue_depth = self->hash_count,
+                                .handled = self->handled };
 }
 
 static uint64_t
@@ -137,23 +135,35 @@ s_digest (const void *actor)
 {
     const accounts_t *self = actor;
     const deny_list_t *list = &self->deny_list;
-    uint64_t digest = hash_bytes (self->turn, list->kept, list->count * sizeof list->kept[0]);
-    digest = hash_bytes (digest, list->edges, list->edge_count * sizeof list->edges[0]);
-    return hash_bytes (digest, self->questions, QUESTIONS_MAX * sizeof *self->questions);
+    uint64_t digest = hash_pair (self->turn, self->handled);
+    digest = hash_pair (digest, self->hash_count);
+    digest = hash_bytes (digest, self->questions, QUESTIONS_MAX * sizeof self->questions[0]);
+    digest = hash_bytes (digest, list->kept, list->count * sizeof list->kept[0]);
+    digest = hash_bytes (digest, list->edges, sizeof list->edges);
+    digest = hash_pair (digest, list->version);
+    digest = hash_pair (digest, list->pass);
+    return hash_pair (digest, list->due_us);
 }
 
 static void
 s_check (const void *actor)
 {
     const accounts_t *self = actor;
-    uint64_t questions = 0;
-    for (size_t i = 0; i < QUESTIONS_MAX; i++)
-        questions += self->questions[i].stage != STAGE_FREE;
-    CHECK (questions == self->question_count);
-    CHECK (self->hash_count <= self->params.hash_queue);
-    CHECK (self->deny_list.count <= DENIALS_MAX && self->deny_list.edge_count <= PEERS_MAX);
-    for (size_t i = 0; i < self->deny_list.edge_count; i++)
-        CHECK (self->deny_list.edges[i].acked <= self->deny_list.version);
+    const deny_list_t *list = &self->deny_list;
+    uint64_t count = 0;
+    for (size_t i = 0; i < QUESTIONS_MAX; i++) {
+        const question_t *question = &self->questions[i];
+        if (question->stage == STAGE_FREE)
+            continue;
+        count++;
+        /* no stage waits for nothing */
+        CHECK (question->tag || question->retry_us || question->stage == STAGE_ACKS);
+    }
+    CHECK (count == self->question_count && list->count == map_count (list->stamps));
+    for (uint64_t i = 1; i < list->count; i++)
+        CHECK (list->kept[i - 1].stamp < list->kept[i].stamp);
+    for (uint64_t i = 0; i < list->edge_count; i++)
+        CHECK (list->edges[i].acked <= list->edges[i].sent && list->edges[i].sent <= list->version);
 }
 
 const actor_class_t account_class = {

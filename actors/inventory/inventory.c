@@ -71,6 +71,8 @@ s_message (inventory_t *self, const event_t *event, effects_t *effects)
         snapshot_ack (self, event);
     else if (admin_is_question (event->header->type))
         admin_message (self, event, effects);
+    else
+        effects_add (effects, METRIC_FRAMES_REFUSED, 0, 1);
 }
 
 static void

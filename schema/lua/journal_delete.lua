@@ -6,7 +6,8 @@ Answers one outcome: code, detail, retry_after_ms
  1. An entry is named by epoch and id, and a journal never begins anew within an epoch: so it may be deleted in every state of the
     gate, also while a recovery drains it, and by a broker of a former run. Again: done.
  2. The gate's running total of journal units goes down by what was deleted. While it equals the number of entries, every entry is
-    of one unit and the number deleted is enough; otherwise the entries are read before.
+    of one unit and the number deleted is enough; otherwise the entries are read before. Foreign entries can make the total wrong;
+    it is right again when the journal is empty.
  3. The journal stays as an empty stream, and a gate that is not there is not made.
 ]]
 local FIELDS, ENTRIES_MAX = 4, 1024

@@ -83,16 +83,15 @@ s_keep (bench_t *self)
         const effect_t *effect = effects_at (self->rig->effects, i);
         if (effect->type >= EFFECT_COUNT)
             continue;
-        const char *end = strchr (line, '\n');
-        assert_non_null (end);
+        const char *end = strchr (line, '\n'); /* NULL: the text of the largest steps is cut */
         bool is_shown = effect->type == EFFECT_SEND ? effect->header.type != MSG_STOCK : false;
         if (effect->type == EFFECT_CALL) {
             s_keep_call (self, effect);
             is_shown = !s_is_background (&self->calls[self->call_count - 1]);
         }
-        if (is_shown || self->shows_all)
+        if (end && (is_shown || self->shows_all) && self->text_count < sizeof self->text / 2)
             s_keep_line (self, line, (size_t)(end + 1 - line));
-        line = end + 1;
+        line = end ? end + 1 : "";
     }
 }
 
@@ -164,18 +163,21 @@ bench_count (const bench_t *self, call_name_t call, purpose_t purpose)
 {
     size_t count = 0;
     for (size_t i = 0; i < self->call_count; i++)
-        count += self->calls[i].call == call && (!purpose || (self->calls[i].tag & 0xff) == (uint64_t)purpose);
+        count += self->calls[i].call == call &&
+                 (!purpose || (self->calls[i].tag & 0xff) == (uint64_t)purpose);
     return count;
 }
 
 static inline void
-bench_answer_at (bench_t *self, waiting_call_t *waiting, result_status_t status, const void *rows, size_t count)
+bench_answer_at (bench_t *self, waiting_call_t *waiting, result_status_t status, const void *rows,
+                 size_t count)
 {
     assert_non_null (waiting);
     waiting_call_t call = *waiting;
     size_t at = (size_t)(waiting - self->calls);
     self->call_count--;
-    memmove (&self->calls[at], &self->calls[at + 1], (self->call_count - at) * sizeof self->calls[0]);
+    memmove (&self->calls[at], &self->calls[at + 1],
+             (self->call_count - at) * sizeof self->calls[0]);
     rig_result (self->rig, call.call, call.tag, status, rows, count);
     s_keep (self);
 }
@@ -207,7 +209,11 @@ bench_code (bench_t *self, call_name_t call, purpose_t purpose, error_code_t cod
 static inline void
 bench_lease (bench_t *self, uint64_t token, bool held)
 {
-    lease_t row = { .name = "inventory", .holder = "inventory/1", .incarnation = 77, .token = token, .held = held };
+    lease_t row = { .name = "inventory",
+                    .holder = "inventory/1",
+                    .incarnation = 77,
+                    .token = token,
+                    .held = held };
     bench_answer (self, CALL_LEASE_TAKE, PURPOSE_NONE, &row, 1);
 }
 

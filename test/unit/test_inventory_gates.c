@@ -142,10 +142,11 @@ test_update_again (void **state)
     bench_take (bench);
     bench_code (bench, CALL_GATE_UPDATE, PURPOSE_UPDATE, ERROR_RECOVERING);
     bench_pass (bench, 50 * MS);
-    assert_string_equal (bench_take (bench),
-                         "call gate_update [{\"sale_id\":1,\"epoch\":2,\"token\":7,\"version\":3,\"want\":2,"
-                         "\"starts_us\":4999999999000000,\"ends_us\":5000003600000000,\"per_user_limit\":2,"
-                         "\"price_cents\":500,\"pay_within_us\":900000000,\"queue_bound\":1000000}]\n");
+    assert_string_equal (
+        bench_take (bench),
+        "call gate_update [{\"sale_id\":1,\"epoch\":2,\"token\":7,\"version\":3,\"want\":2,"
+        "\"starts_us\":4999999999000000,\"ends_us\":5000003600000000,\"per_user_limit\":2,"
+        "\"price_cents\":500,\"pay_within_us\":900000000,\"queue_bound\":1000000}]\n");
     bench_code (bench, CALL_GATE_UPDATE, PURPOSE_UPDATE, ERROR_NONE);
     assert_non_null (strstr (bench_take (bench), "send edge/1 SALES"));
     bench_destroy (bench);
@@ -228,10 +229,10 @@ int
 main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_new_edge),   cmocka_unit_test (test_pace),
-        cmocka_unit_test (test_clock_alone), cmocka_unit_test (test_judgement),
+        cmocka_unit_test (test_new_edge),     cmocka_unit_test (test_pace),
+        cmocka_unit_test (test_clock_alone),  cmocka_unit_test (test_judgement),
         cmocka_unit_test (test_update_again), cmocka_unit_test (test_redis_back),
-        cmocka_unit_test (test_bounded),    cmocka_unit_test (test_ended),
+        cmocka_unit_test (test_bounded),      cmocka_unit_test (test_ended),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -16,7 +16,8 @@ test_asks_and_renews (void **state)
     (void)state;
     bench_t *bench = bench_new ();
     bench_event (bench, EVENT_START);
-    const lease_t *asked = (const void *)bench_find (bench, CALL_LEASE_TAKE, PURPOSE_LEASE)->argument;
+    const lease_t *asked =
+        (const void *)bench_find (bench, CALL_LEASE_TAKE, PURPOSE_LEASE)->argument;
     assert_string_equal (asked->name, "inventory");
     assert_string_equal (asked->holder, "inventory/1");
     assert_int_equal (asked->incarnation, 77);
@@ -71,7 +72,8 @@ test_lapses_and_comes_back (void **state)
     for (int i = 0; i < 40; i++) {
         bench_pass (bench, 100 * MS);
         if (bench_find (bench, CALL_LEASE_TAKE, PURPOSE_LEASE))
-            bench_fail (bench, CALL_LEASE_TAKE, PURPOSE_LEASE, i % 2 ? RESULT_UNKNOWN : RESULT_UNAVAILABLE);
+            bench_fail (bench, CALL_LEASE_TAKE, PURPOSE_LEASE,
+                        i % 2 ? RESULT_UNKNOWN : RESULT_UNAVAILABLE);
         if (i == 27)
             s_assert_role (bench, ROLE_LEADER);
     }
@@ -159,7 +161,8 @@ test_stop (void **state)
     query_t query = { .sale_id = 1 };
     bench_ask (bench, MSG_SALE_GET, &query);
     bench_event (bench, EVENT_STOP);
-    const lease_t *asked = (const void *)bench_find (bench, CALL_LEASE_TAKE, PURPOSE_LEASE)->argument;
+    const lease_t *asked =
+        (const void *)bench_find (bench, CALL_LEASE_TAKE, PURPOSE_LEASE)->argument;
     assert_int_equal (asked->ttl_ms, 1);
     assert_false (rig_status (bench->rig).is_leader);
     assert_int_equal (rig_status (bench->rig).in_flight, 1);

@@ -51,7 +51,9 @@ s_drain (bench_t *bench, uint64_t journal_count)
 static void
 s_bump (bench_t *bench, uint64_t epoch)
 {
-    epoch_row_t row = { .sale_id = 1, .token = 7, .epoch = epoch, .sold = 4, .stock_total = 100, .sequence = 40 };
+    epoch_row_t row = {
+        .sale_id = 1, .token = 7, .epoch = epoch, .sold = 4, .stock_total = 100, .sequence = 40
+    };
     bench_answer (bench, CALL_EPOCH_BUMP, PURPOSE_RECOVERY, &row, 1);
 }
 
@@ -60,7 +62,8 @@ s_page (bench_t *bench, uint64_t first_place, size_t count)
 {
     gate_entry_t rows[3] = { 0 };
     for (size_t i = 0; i < count; i++) {
-        rows[i] = (gate_entry_t){ .sale_id = 1, .rid = { 1, 2 }, .held = 1, .user_id = 8, .quantity = 2 };
+        rows[i] =
+            (gate_entry_t){ .sale_id = 1, .rid = { 1, 2 }, .held = 1, .user_id = 8, .quantity = 2 };
         rows[i].place = first_place + i;
     }
     bench_answer (bench, CALL_EPOCH_PAGE, PURPOSE_RECOVERY, rows, count);
@@ -79,8 +82,11 @@ s_open (bench_t *bench, error_code_t code)
 }
 
 static const char s_open_text[] =
-    "call gate_open [{\"sale_id\":1,\"epoch\":3,\"token\":7,\"version\":3,\"want\":2,\"starts_us\":4999999999000000,"
-    "\"ends_us\":5000003600000000,\"per_user_limit\":2,\"price_cents\":500,\"pay_within_us\":900000000,"
+    "call gate_open "
+    "[{\"sale_id\":1,\"epoch\":3,\"token\":7,\"version\":3,\"want\":2,\"starts_us\":"
+    "4999999999000000,"
+    "\"ends_us\":5000003600000000,\"per_user_limit\":2,\"price_cents\":500,\"pay_within_us\":"
+    "900000000,"
     "\"queue_bound\":1000000,\"available\":96,\"held_units\":4,\"sequence\":41}]\n";
 
 /*  The whole way after a restart of Redis: close, drain, bump, load page by page, open; each call exactly once and in this order. */
@@ -89,24 +95,31 @@ test_whole_way (void **state)
 {
     (void)state;
     bench_t *bench = s_restarted (2);
-    assert_string_equal (bench_take (bench), "call gate_close [{\"sale_id\":1,\"epoch\":2,\"token\":7}]\n");
+    assert_string_equal (bench_take (bench),
+                         "call gate_close [{\"sale_id\":1,\"epoch\":2,\"token\":7}]\n");
     s_close (bench, 2);
-    assert_string_equal (bench_take (bench), "call gate_stat [{\"sale_id\":1,\"epoch\":2,\"token\":7}]\n");
+    assert_string_equal (bench_take (bench),
+                         "call gate_stat [{\"sale_id\":1,\"epoch\":2,\"token\":7}]\n");
     s_drain (bench, 1);
     s_assert_state (bench, RECOVERY_DRAINING);
     assert_string_equal (bench_take (bench), "");
     bench_pass (bench, 20 * MS);
-    assert_string_equal (bench_take (bench), "call gate_stat [{\"sale_id\":1,\"epoch\":2,\"token\":7}]\n");
+    assert_string_equal (bench_take (bench),
+                         "call gate_stat [{\"sale_id\":1,\"epoch\":2,\"token\":7}]\n");
     s_drain (bench, 0);
     assert_string_equal (bench_take (bench), "call epoch_bump [{\"sale_id\":1,\"token\":7}]\n");
     s_bump (bench, 3);
-    assert_string_equal (bench_take (bench), "call epoch_page [{\"sale_id\":1,\"epoch\":3,\"token\":7}]\n");
+    assert_string_equal (bench_take (bench),
+                         "call epoch_page [{\"sale_id\":1,\"epoch\":3,\"token\":7}]\n");
     s_page (bench, 11, 2);
     assert_string_equal (
         bench_take (bench),
-        "call gate_load [{\"sale_id\":1,\"epoch\":3,\"token\":7,\"rid\":\"01020000000000000000000000000000\",\"held\":1,"
+        "call gate_load "
+        "[{\"sale_id\":1,\"epoch\":3,\"token\":7,\"rid\":\"01020000000000000000000000000000\","
+        "\"held\":1,"
         "\"user_id\":8,\"quantity\":2,\"place\":11},{\"sale_id\":1,\"epoch\":3,\"token\":7,"
-        "\"rid\":\"01020000000000000000000000000000\",\"held\":1,\"user_id\":8,\"quantity\":2,\"place\":12}]\n"
+        "\"rid\":\"01020000000000000000000000000000\",\"held\":1,\"user_id\":8,\"quantity\":2,"
+        "\"place\":12}]\n"
         "call epoch_page [{\"sale_id\":1,\"epoch\":3,\"token\":7,\"place\":12}]\n");
     s_page (bench, 0, 0);
     s_assert_state (bench, RECOVERY_LOADING);
@@ -135,7 +148,8 @@ test_receivers_are_told (void **state)
     gate.same_run = 0;
     bench_poll (bench, &gate);
     assert_non_null (strstr (bench_take (bench), "send broker/1 SALES"));
-    assert_int_equal (((const sale_t *)rig_sent (bench->rig, MSG_SALES, 0)->entries)->recovering, 1);
+    assert_int_equal (((const sale_t *)rig_sent (bench->rig, MSG_SALES, 0)->entries)->recovering,
+                      1);
     assert_int_equal (((const sale_t *)rig_sent (bench->rig, MSG_SALES, 0)->entries)->epoch, 2);
     bench_ack (bench, KIND_BROKER, 1, bench_core (bench)->snapshot.sales_version);
     s_close (bench, 0);
@@ -166,7 +180,8 @@ test_drain_shows_epoch_of_journal (void **state)
     bench_poll (bench, &gate);
     bench_answer (bench, CALL_GATE_CLOSE, PURPOSE_RECOVERY, &gate, 1);
     bench_ack (bench, KIND_BROKER, 1, bench_core (bench)->snapshot.receivers[0].sales.sent);
-    assert_int_equal (bench_core (bench)->snapshot.receivers[0].sales.acked, bench_core (bench)->snapshot.sales_version);
+    assert_int_equal (bench_core (bench)->snapshot.receivers[0].sales.acked,
+                      bench_core (bench)->snapshot.sales_version);
     s_assert_state (bench, RECOVERY_DRAINING);
     sale_t shown;
     sales_describe (&bench_core (bench)->sales[0], &shown);
@@ -192,11 +207,13 @@ test_lost_gate (void **state)
     bench_poll (bench, &gone);
     bench_take (bench);
     bench_answer (bench, CALL_GATE_CLOSE, PURPOSE_RECOVERY, &gone, 1);
-    assert_string_equal (bench_take (bench),
-                         "call epoch_bump [{\"sale_id\":1,\"token\":7,\"epoch\":2,\"lost_units\":9}]\n");
+    assert_string_equal (
+        bench_take (bench),
+        "call epoch_bump [{\"sale_id\":1,\"token\":7,\"epoch\":2,\"lost_units\":9}]\n");
     s_bump (bench, 3);
     s_page (bench, 0, 0);
-    const gate_config_t *config = (const void *)bench_find (bench, CALL_GATE_OPEN, PURPOSE_RECOVERY)->argument;
+    const gate_config_t *config =
+        (const void *)bench_find (bench, CALL_GATE_OPEN, PURPOSE_RECOVERY)->argument;
     assert_int_equal (config->sequence, 40 + bench->params.queue_bound);
     bench_destroy (bench);
 }
@@ -220,12 +237,14 @@ test_gate_went_back (void **state)
     bench_poll (bench, &gate);
     bench_answer (bench, CALL_GATE_CLOSE, PURPOSE_RECOVERY, &gate, 1);
     s_drain (bench, 0);
-    const epoch_row_t *row = (const void *)bench_find (bench, CALL_EPOCH_BUMP, PURPOSE_RECOVERY)->argument;
+    const epoch_row_t *row =
+        (const void *)bench_find (bench, CALL_EPOCH_BUMP, PURPOSE_RECOVERY)->argument;
     assert_int_equal (row->lost_units, 7);
     assert_int_equal (row->epoch, 2);
     s_bump (bench, 3);
     s_page (bench, 0, 0);
-    const gate_config_t *config = (const void *)bench_find (bench, CALL_GATE_OPEN, PURPOSE_RECOVERY)->argument;
+    const gate_config_t *config =
+        (const void *)bench_find (bench, CALL_GATE_OPEN, PURPOSE_RECOVERY)->argument;
     assert_int_equal (config->sequence, 40 + bench->params.queue_bound);
     bench_destroy (bench);
 }
@@ -257,7 +276,8 @@ test_drain_starts_over (void **state)
     bench_answer (bench, CALL_GATE_STAT, PURPOSE_RECOVERY, &gate, 1);
     s_assert_state (bench, RECOVERY_CLOSED);
     bench_pass (bench, 20 * MS);
-    assert_string_equal (bench_take (bench), "call gate_close [{\"sale_id\":1,\"epoch\":2,\"token\":7}]\n");
+    assert_string_equal (bench_take (bench),
+                         "call gate_close [{\"sale_id\":1,\"epoch\":2,\"token\":7}]\n");
     s_close (bench, 2);
     gate.recovering = 1;
     gate.same_run = 0;
@@ -284,8 +304,9 @@ s_at (recovery_state_t state)
 }
 
 static const call_name_t s_calls[] = {
-    [RECOVERY_CLOSED] = CALL_GATE_CLOSE,  [RECOVERY_DRAINING] = CALL_GATE_STAT, [RECOVERY_BUMPING] = CALL_EPOCH_BUMP,
-    [RECOVERY_LOADING] = CALL_EPOCH_PAGE, [RECOVERY_OPENING] = CALL_GATE_OPEN,
+    [RECOVERY_CLOSED] = CALL_GATE_CLOSE,  [RECOVERY_DRAINING] = CALL_GATE_STAT,
+    [RECOVERY_BUMPING] = CALL_EPOCH_BUMP, [RECOVERY_LOADING] = CALL_EPOCH_PAGE,
+    [RECOVERY_OPENING] = CALL_GATE_OPEN,
 };
 
 /*  In every state: a call that is unavailable, unknown or refused is made again after a growing pause, with the same words. */
@@ -329,12 +350,14 @@ test_lease_ends_in_each_state (void **state)
         s_assert_state (bench, RECOVERY_WANTED);
         bench_pass (bench, 1 * SECOND_US);
         assert_string_equal (bench_take (bench), "");
-        bench_lease (bench, BENCH_TOKEN, true); /* of an asking over 3 s ago: worth nothing any more */
+        bench_lease (bench, BENCH_TOKEN,
+                     true); /* of an asking over 3 s ago: worth nothing any more */
         assert_string_equal (bench_take (bench), "");
         bench_lease (bench, BENCH_TOKEN, true);
-        assert_string_equal (bench_take (bench), at >= RECOVERY_LOADING
-                                                     ? "call gate_close [{\"sale_id\":1,\"epoch\":3,\"token\":7}]\n"
-                                                     : "call gate_close [{\"sale_id\":1,\"epoch\":2,\"token\":7}]\n");
+        assert_string_equal (bench_take (bench),
+                             at >= RECOVERY_LOADING
+                                 ? "call gate_close [{\"sale_id\":1,\"epoch\":3,\"token\":7}]\n"
+                                 : "call gate_close [{\"sale_id\":1,\"epoch\":2,\"token\":7}]\n");
         bench_destroy (bench);
     }
 }
@@ -350,7 +373,8 @@ test_unknown_bump_is_made_again (void **state)
     bench_pass (bench, 20 * MS);
     bench_take (bench);
     s_bump (bench, 4);
-    assert_string_equal (bench_take (bench), "call epoch_page [{\"sale_id\":1,\"epoch\":4,\"token\":7}]\n");
+    assert_string_equal (bench_take (bench),
+                         "call epoch_page [{\"sale_id\":1,\"epoch\":4,\"token\":7}]\n");
     bench_destroy (bench);
 }
 
@@ -361,8 +385,8 @@ test_fenced (void **state)
 {
     (void)state;
     for (int variant = 0; variant < 5; variant++) {
-        static const recovery_state_t at[] = { RECOVERY_CLOSED, RECOVERY_DRAINING, RECOVERY_BUMPING, RECOVERY_OPENING,
-                                               RECOVERY_CLOSED };
+        static const recovery_state_t at[] = { RECOVERY_CLOSED, RECOVERY_DRAINING, RECOVERY_BUMPING,
+                                               RECOVERY_OPENING, RECOVERY_CLOSED };
         bench_t *bench = s_at (at[variant]);
         gate_state_t gate = bench_gate (bench);
         epoch_row_t row = { .code = ERROR_FENCED };
@@ -398,7 +422,8 @@ static void
 test_refused_by_code_starts_over (void **state)
 {
     (void)state;
-    static const error_code_t codes[] = { ERROR_RECOVERING, ERROR_STALE_EPOCH, ERROR_STALE_VERSION };
+    static const error_code_t codes[] = { ERROR_RECOVERING, ERROR_STALE_EPOCH,
+                                          ERROR_STALE_VERSION };
     for (size_t i = 0; i < 3; i++) {
         bench_t *bench = s_at (RECOVERY_OPENING);
         s_open (bench, codes[i]);
@@ -434,12 +459,14 @@ test_loads_are_bounded_and_resumed (void **state)
     assert_null (bench_find (bench, CALL_EPOCH_PAGE, PURPOSE_RECOVERY));
     bench_take (bench);
     s_load (bench, ERROR_NONE);
-    assert_string_equal (bench_take (bench), "call epoch_page [{\"sale_id\":1,\"epoch\":3,\"token\":7,\"place\":6}]\n");
+    assert_string_equal (bench_take (bench),
+                         "call epoch_page [{\"sale_id\":1,\"epoch\":3,\"token\":7,\"place\":6}]\n");
     bench_fail (bench, CALL_GATE_LOAD, PURPOSE_RECOVERY, RESULT_UNKNOWN);
     s_page (bench, 7, 1); /* its answer is of the former try: ignored */
     assert_string_equal (bench_take (bench), "");
     bench_pass (bench, 20 * MS);
-    assert_string_equal (bench_take (bench), "call epoch_page [{\"sale_id\":1,\"epoch\":3,\"token\":7,\"place\":3}]\n");
+    assert_string_equal (bench_take (bench),
+                         "call epoch_page [{\"sale_id\":1,\"epoch\":3,\"token\":7,\"place\":3}]\n");
     bench_destroy (bench);
 }
 
@@ -462,7 +489,8 @@ test_first_install (void **state)
     epoch_row_t row = { .epoch = 1, .stock_total = 100 };
     bench_answer (bench, CALL_EPOCH_BUMP, PURPOSE_RECOVERY, &row, 1);
     s_page (bench, 0, 0);
-    const gate_config_t *config = (const void *)bench_find (bench, CALL_GATE_OPEN, PURPOSE_RECOVERY)->argument;
+    const gate_config_t *config =
+        (const void *)bench_find (bench, CALL_GATE_OPEN, PURPOSE_RECOVERY)->argument;
     assert_int_equal (config->sequence, 0);
     assert_int_equal (config->available, 100);
     assert_null (strstr (bench_take (bench), "SALES"));
@@ -526,7 +554,8 @@ test_take_over (void **state)
     assert_string_equal (bench_take (bench), "call epoch_bump [{\"sale_id\":1,\"token\":7}]\n");
     s_bump (bench, 4);
     s_page (bench, 0, 0);
-    const gate_config_t *config = (const void *)bench_find (bench, CALL_GATE_OPEN, PURPOSE_RECOVERY)->argument;
+    const gate_config_t *config =
+        (const void *)bench_find (bench, CALL_GATE_OPEN, PURPOSE_RECOVERY)->argument;
     assert_int_equal (config->epoch, 4);
     assert_int_equal (config->token, 7);
     bench_destroy (bench);
@@ -548,7 +577,8 @@ test_change_during_recovery (void **state)
     s_open (bench, ERROR_NONE);
     assert_null (strstr (bench_take (bench), "SALE_REPLY"));
     bench_event (bench, EVENT_TIMER);
-    const gate_config_t *config = (const void *)bench_find (bench, CALL_GATE_UPDATE, PURPOSE_UPDATE)->argument;
+    const gate_config_t *config =
+        (const void *)bench_find (bench, CALL_GATE_UPDATE, PURPOSE_UPDATE)->argument;
     assert_int_equal (config->version, 4);
     assert_int_equal (config->want, SALE_PAUSED);
     assert_int_equal (config->epoch, 3);

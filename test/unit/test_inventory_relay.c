@@ -35,9 +35,11 @@ test_round (void **state)
     bench_answer (bench, CALL_RELEASE_LIST, PURPOSE_RELAY, rows, 4);
     assert_string_equal (
         bench_take (bench),
-        "call gate_release [{\"sale_id\":1,\"epoch\":2,\"rid\":\"a1000000000000000000000000000000\"},"
+        "call gate_release "
+        "[{\"sale_id\":1,\"epoch\":2,\"rid\":\"a1000000000000000000000000000000\"},"
         "{\"sale_id\":1,\"epoch\":2,\"rid\":\"a2000000000000000000000000000000\"}]\n"
-        "call gate_release [{\"sale_id\":2,\"epoch\":2,\"rid\":\"b1000000000000000000000000000000\"},"
+        "call gate_release "
+        "[{\"sale_id\":2,\"epoch\":2,\"rid\":\"b1000000000000000000000000000000\"},"
         "{\"sale_id\":2,\"epoch\":2,\"rid\":\"b2000000000000000000000000000000\"}]\n");
     release_t first[2] = { rows[0], rows[2] };
     first[1].code = ERROR_RECOVERING;
@@ -48,7 +50,8 @@ test_round (void **state)
     assert_int_equal (rig_added (bench->rig, METRIC_RELEASED, 0), 3);
     assert_string_equal (
         bench_take (bench),
-        "call release_done [{\"sale_id\":1,\"epoch\":2,\"rid\":\"a1000000000000000000000000000000\"},"
+        "call release_done "
+        "[{\"sale_id\":1,\"epoch\":2,\"rid\":\"a1000000000000000000000000000000\"},"
         "{\"sale_id\":2,\"epoch\":2,\"rid\":\"b1000000000000000000000000000000\"},"
         "{\"sale_id\":2,\"epoch\":2,\"rid\":\"b2000000000000000000000000000000\"}]\n");
     bench_code (bench, CALL_RELEASE_DONE, PURPOSE_RELAY, ERROR_NONE);
@@ -72,7 +75,8 @@ test_failures (void **state)
         bench_answer (bench, CALL_GATE_RELEASE, PURPOSE_RELAY, &rows[1], 1);
         assert_string_equal (
             bench_take (bench),
-            "call release_done [{\"sale_id\":2,\"epoch\":2,\"rid\":\"b1000000000000000000000000000000\"}]\n");
+            "call release_done "
+            "[{\"sale_id\":2,\"epoch\":2,\"rid\":\"b1000000000000000000000000000000\"}]\n");
         bench_fail (bench, CALL_RELEASE_DONE, PURPOSE_RELAY, status);
         bench_pass (bench, 200 * MS);
         bench_fail (bench, CALL_RELEASE_LIST, PURPOSE_RELAY, status);
@@ -102,7 +106,8 @@ test_waiting_and_archived (void **state)
     bench_answer (bench, CALL_RELEASE_LIST, PURPOSE_RELAY, rows, 2);
     assert_string_equal (
         bench_take (bench),
-        "call release_done [{\"sale_id\":9,\"epoch\":2,\"rid\":\"c1000000000000000000000000000000\"}]\n");
+        "call release_done "
+        "[{\"sale_id\":9,\"epoch\":2,\"rid\":\"c1000000000000000000000000000000\"}]\n");
     bench_destroy (bench);
 }
 

@@ -334,94 +334,121 @@ test_stop (void **state)
     rig_destroy (&rig);
 }
 
+#define QIDS_MAX 400000u
+#define CALLS_MAX (SECKILL_BATCHES_MAX * 8u)
+
+/*  The other side of a seckill: what it was asked, which calls wait, what it told. */
+typedef struct gate_t {
+    uint64_t next_qid;
+    unsigned asked[QIDS_MAX]; /* arguments and busy verdicts, by qid */
+    unsigned ended[QIDS_MAX]; /* verdicts, and results that allow none */
+    struct {
+        uint64_t tag;
+        size_t count;
+        uint64_t qids[BATCH_ENTRIES_MAX];
+    } calls[CALLS_MAX];
+    size_t call_count;
+    unsigned long withheld, busy;
+} gate_t;
+
+/*  Notes what one PURCHASE led to: busy verdicts at once, or calls. */
+static void
+s_note (gate_t *gate, const effect_t *effect)
+{
+    for (size_t e = 0; effect->type == EFFECT_SEND && e < effect->count; e++, gate->busy++) {
+        const verdict_t *verdict = (const verdict_t *)effect->entries + e;
+        gate->asked[verdict->qid]++;
+        gate->ended[verdict->qid]++;
+    }
+    if (effect->type != EFFECT_CALL)
+        return;
+    assert_true (gate->call_count < CALLS_MAX);
+    gate->calls[gate->call_count].tag = effect->tag;
+    gate->calls[gate->call_count].count = effect->count;
+    for (size_t e = 0; e < effect->count; e++) {
+        uint64_t qid = ((const gate_purchase_t *)effect->entries)[e].user_id;
+        gate->calls[gate->call_count].qids[e] = qid;
+        gate->asked[qid]++;
+    }
+    gate->call_count++;
+}
+
+static void
+s_ask (gate_t *gate, rig_t *rig, dice_t *dice)
+{
+    size_t count = 1 + dice_roll (dice, 64);
+    s_fill (gate->next_qid, count, 1 + dice_roll (dice, 4));
+    for (size_t k = 0; k < count; k++)
+        s_batch[k].user_id =
+            s_batch[k].qid; /* carried into the argument: tells which entry it is */
+    gate->next_qid += count;
+    s_send (rig, gate->next_qid, count);
+    for (size_t k = 0; k < effects_count (rig->effects); k++)
+        s_note (gate, effects_at (rig->effects, k));
+}
+
+/*  Answers one of the waiting calls, and compares the verdicts with its entries. */
+static void
+s_end_call (gate_t *gate, rig_t *rig, size_t which, result_status_t status)
+{
+    size_t count = gate->calls[which].count;
+    const uint64_t *qids = gate->calls[which].qids;
+    for (size_t e = 0; e < count; e++)
+        s_rows[e] = (gate_verdict_t){ .gate_us = 1, .sequence = qids[e] };
+    s_answer (rig, gate->calls[which].tag, status, count);
+    const effect_t *sent = rig_sent (rig, MSG_VERDICT, 0);
+    assert_int_equal (sent == NULL, status == RESULT_UNKNOWN);
+    for (size_t e = 0; e < count; e++) {
+        const verdict_t *verdict = sent ? (const verdict_t *)sent->entries + e : NULL;
+        assert_true (!verdict || verdict->qid == qids[e]);
+        assert_true (status != RESULT_OK || verdict->sequence == qids[e]);
+        gate->withheld += !verdict;
+        gate->ended[qids[e]]++;
+    }
+    gate->calls[which] = gate->calls[--gate->call_count];
+}
+
+/*  One run of 6,000 steps. Returns the digest before the last calls are answered. */
+static uint64_t
+s_run (gate_t *gate, uint64_t seed)
+{
+    dice_t dice = { seed };
+    rig_t *rig = rig_new (&seckill_class, &s_params);
+    rig->is_quick = true;
+    memset (gate, 0, sizeof *gate);
+    gate->next_qid = 1;
+    for (size_t i = 0; i < 6000; i++)
+        if (gate->call_count < SECKILL_BATCHES_MAX * 7 && dice_roll (&dice, 3) > 0)
+            s_ask (gate, rig, &dice);
+        else if (gate->call_count > 0)
+            s_end_call (gate, rig, dice_roll (&dice, gate->call_count),
+                        (result_status_t)dice_roll (&dice, 4));
+    seckill_class.check (rig->core);
+    uint64_t digest = seckill_class.digest (rig->core);
+    while (gate->call_count > 0)
+        s_end_call (gate, rig, 0, RESULT_OK);
+    assert_int_equal (rig_status (rig).in_flight, 0);
+    rig_destroy (&rig);
+    return digest;
+}
+
 /*  Property: whatever the batches and the order of the answers, each entry is argument of one call, and each answered call gives each
     of its entries exactly one verdict (or, unknown, none); equal runs give equal digests. */
 static void
 test_every_entry_once (void **state)
 {
     (void)state;
-    static unsigned asked[400000], told[400000];
-    static struct {
-        uint64_t tag;
-        size_t count;
-        uint64_t qids[BATCH_ENTRIES_MAX];
-    } calls[SECKILL_BATCHES_MAX * 8];
-    uint64_t digests[2];
-    unsigned long entries = 0, withheld = 0, busy = 0;
-    for (size_t run = 0; run < 2; run++) {
-        dice_t dice = dice_seeded (42);
-        rig_t *rig = rig_new (&seckill_class, &s_params);
-        size_t call_count = 0;
-        uint64_t qid = 1;
-        rig->is_quick = true;
-        memset (asked, 0, sizeof asked);
-        memset (told, 0, sizeof told);
-        for (size_t i = 0; i < 6000; i++) {
-            if (call_count < SECKILL_BATCHES_MAX * 7 && dice_roll (&dice, 3) > 0) {
-                size_t count = 1 + dice_roll (&dice, 64);
-                s_fill (qid, count, 1 + dice_roll (&dice, 4));
-                for (size_t k = 0; k < count; k++)
-                    s_batch[k].user_id =
-                        s_batch[k].qid; /* carried into the argument: tells which entry it is */
-                qid += count;
-                s_send (rig, i + 1, count);
-                for (size_t k = 0; k < effects_count (rig->effects); k++) {
-                    const effect_t *effect = effects_at (rig->effects, k);
-                    if (effect->type == EFFECT_SEND)
-                        for (size_t e = 0; e < effect->count; e++, busy++)
-                            asked[((const verdict_t *)effect->entries)[e].qid]++,
-                                told[((const verdict_t *)effect->entries)[e].qid]++;
-                    if (effect->type != EFFECT_CALL)
-                        continue;
-                    calls[call_count].tag = effect->tag;
-                    calls[call_count].count = effect->count;
-                    for (size_t e = 0; e < effect->count; e++) {
-                        calls[call_count].qids[e] =
-                            ((const gate_purchase_t *)effect->entries)[e].user_id;
-                        asked[calls[call_count].qids[e]]++;
-                    }
-                    call_count++;
-                }
-            } else if (call_count > 0) {
-                size_t which = dice_roll (&dice, call_count);
-                result_status_t status = (result_status_t)dice_roll (&dice, 4);
-                for (size_t e = 0; e < calls[which].count; e++)
-                    s_rows[e] = (gate_verdict_t){ .gate_us = 1, .sequence = calls[which].qids[e] };
-                s_answer (rig, calls[which].tag, status, calls[which].count);
-                const effect_t *verdicts = rig_sent (rig, MSG_VERDICT, 0);
-                assert_int_equal (verdicts == NULL, status == RESULT_UNKNOWN);
-                for (size_t e = 0; e < calls[which].count; e++) {
-                    const verdict_t *verdict =
-                        verdicts ? &((const verdict_t *)verdicts->entries)[e] : NULL;
-                    if (!verdict) {
-                        withheld++;
-                        told[calls[which].qids[e]]++;
-                        continue;
-                    }
-                    assert_int_equal (verdict->qid, calls[which].qids[e]);
-                    assert_true (status != RESULT_OK || verdict->sequence == verdict->qid);
-                    told[verdict->qid]++;
-                }
-                calls[which] = calls[--call_count];
-            }
-        }
-        seckill_class.check (rig->core);
-        digests[run] = seckill_class.digest (rig->core);
-        while (call_count > 0) {
-            call_count--;
-            for (size_t e = 0; e < calls[call_count].count; e++)
-                told[calls[call_count].qids[e]]++;
-            s_answer (rig, calls[call_count].tag, RESULT_UNKNOWN, 0);
-        }
-        for (uint64_t q = 1; q < qid; q++, entries++)
-            assert_true (asked[q] == 1 && told[q] == 1);
-        assert_int_equal (rig_status (rig).in_flight, 0);
-        rig_destroy (&rig);
-    }
-    assert_int_equal (digests[0], digests[1]);
-    printf ("# %lu entries, %lu withheld, %lu busy, %lu steps without an allocation\n", entries,
-            withheld, busy, allocation_trap_steps);
-    assert_true (entries > 100000 && withheld > 1000 && allocation_trap_steps > 10000);
+    static gate_t gate;
+    uint64_t seed = dice_seeded (42).state, digest = s_run (&gate, seed);
+    for (uint64_t qid = 1; qid < gate.next_qid; qid++)
+        assert_true (gate.asked[qid] == 1 && gate.ended[qid] == 1);
+    printf ("# %" PRIu64 " entries, %lu withheld, %lu busy\n", gate.next_qid - 1, gate.withheld,
+            gate.busy);
+    assert_true (gate.next_qid > 100000 && gate.withheld > 1000 && gate.busy > 1000);
+    assert_int_equal (s_run (&gate, seed), digest);
+    assert_int_not_equal (s_run (&gate, seed + 1), digest);
+    printf ("# %lu steps without an allocation\n", allocation_trap_steps);
+    assert_true (allocation_trap_steps > 10000);
 }
 
 int
