@@ -262,6 +262,18 @@ exchange_ask (exchange_t *self, message_type_t question, const void *entry, mess
     return NULL;
 }
 
+const void *
+exchange_ask_one (exchange_t *self, message_type_t question, const void *entry,
+                  message_type_t wanted)
+{
+    size_t count = 0;
+    const void *answer = exchange_ask (self, question, entry, wanted, &count);
+    if (!answer || count == 1)
+        return answer;
+    exchange_refuse (self, ERROR_INTERNAL_ERROR, NULL);
+    return NULL;
+}
+
 uint64_t
 exchange_cursor (exchange_t *self)
 {

@@ -64,6 +64,9 @@ void exchange_refuse_later (exchange_t *self, error_code_t code, const char *det
     MSG_OUTCOME the outcome is "done". */
 const void *exchange_ask (exchange_t *self, message_type_t question, const void *entry,
                           message_type_t wanted, size_t *count);
+/*  The same for an answer of exactly one entry. */
+const void *exchange_ask_one (exchange_t *self, message_type_t question, const void *entry,
+                              message_type_t wanted);
 /*  Asks; false if there was no answer at all. Refuses nothing. */
 bool exchange_ask_raw (exchange_t *self, message_type_t question, const void *entry,
                        answer_t *answer);

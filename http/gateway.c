@@ -18,9 +18,9 @@
 
 #include "check.h"
 #include "hash.h"
-#include "map.h"
 #include "purchases.h"
 #include "questions.h"
+#include "sale_versions.h"
 
 #include <string.h>
 
@@ -33,7 +33,7 @@ typedef struct gateway_t {
     purchases_t purchases;
     questions_t questions;
     gate_clock_t clock;
-    map_t *sale_versions; /* sale_id → sale_version_t */
+    sale_versions_t sale_versions;
     readiness_t readiness;
     readiness_t told; /* as the workers know it */
     bool was_told;
@@ -50,13 +50,12 @@ s_new (const params_t *params, address_t address)
     /* qids of different incarnations differ, and never look like a snapshot's version */
     pendings_init (&self->pendings, (uint32_t)params->edge_threads,
                    (address.incarnation & 0x3fffffffu) << 16 | (uint64_t)1 << 46);
-    self->sale_versions = map_new (SALES_MAX, sizeof (sale_version_t),
-                                   hash_pair (address.incarnation, address.number));
+    sale_versions_init (&self->sale_versions, hash_pair (address.incarnation, address.number));
     purchases_init (&self->purchases, params);
     self->purchases.pendings = &self->pendings;
     self->purchases.limiters = &self->peers[KIND_LIMITER];
     self->purchases.clock = &self->clock;
-    self->purchases.sale_versions = self->sale_versions;
+    self->purchases.sale_versions = &self->sale_versions;
     questions_init (&self->questions, params);
     self->questions.pendings = &self->pendings;
     self->questions.peers = self->peers;
@@ -68,7 +67,7 @@ s_destroy (void **self_p)
 {
     gateway_t *self = *self_p;
     if (self) {
-        map_destroy (&self->sale_versions);
+        sale_versions_close (&self->sale_versions);
         pendings_close (&self->pendings);
         free (self);
         *self_p = NULL;
@@ -165,35 +164,13 @@ s_tell_readiness (gateway_t *self, effects_t *effects)
 }
 
 static void
-s_forget_ended (map_t *sale_versions)
-{
-    size_t cursor = 0;
-    uint64_t sale_id;
-    sale_version_t *sale;
-    while ((sale = map_next (sale_versions, &cursor, &sale_id)))
-        if (sale->is_ended)
-            map_remove_at (sale_versions, &cursor);
-}
-
-static void
 s_handle_sales (gateway_t *self, const event_t *event, effects_t *effects)
 {
     const sale_t *sales = event->entries;
-    for (size_t i = 0; i < event->count; i++) {
-        if (map_count (self->sale_versions) == SALES_MAX)
-            s_forget_ended (self->sale_versions);
-        sale_version_t *known = map_insert (self->sale_versions, sales[i].sale_id);
-        if (!known) {
-            effects_log (effects, LOG_LEVEL_ERROR, "sales_full",
-                         "%u sales are published already; sale %llu keeps the worker's version",
-                         SALES_MAX, (unsigned long long)sales[i].sale_id);
-            continue;
-        }
-        if (sales[i].version >= known->version) {
-            known->version = sales[i].version;
-            known->is_ended = sales[i].state == SALE_ENDED;
-        }
-    }
+    for (size_t i = 0; i < event->count; i++)
+        if (!sale_versions_note (&self->sale_versions, &sales[i]))
+            effects_log (effects, LOG_LEVEL_ERROR, "sales_full", "%u sales are live already",
+                         SALES_MAX);
     self->readiness.sales = 1;
     s_publish_snapshot (event, effects);
 }
@@ -388,7 +365,7 @@ s_digest (const void *self_)
     digest = hash_bytes (digest, &self->purchases.breaker, sizeof self->purchases.breaker);
     digest = hash_bytes (digest, &self->clock, sizeof self->clock);
     digest = hash_pair (digest, self->questions.turn);
-    return digest ^ map_digest (self->sale_versions) ^ self->pendings.due_us;
+    return digest ^ sale_versions_digest (&self->sale_versions) ^ self->pendings.due_us;
 }
 
 static void

@@ -155,11 +155,10 @@ s_prepare (purchases_t *self, pending_t *pending, uint64_t patience_us, uint64_t
     uint64_t gate_us = gate_clock_now_us (self->clock, now_us);
     uint64_t left_us = pending->deadline_us > now_us ? pending->deadline_us - now_us : 0;
     uint64_t before_in_us = s_min (patience_us, left_us);
-    const sale_version_t *sale = map_find (self->sale_versions, purchase->sale_id);
     if (pending->older_before_us < purchase->before_us)
         pending->older_before_us = purchase->before_us;
-    if (sale)
-        purchase->version = sale->version;
+    purchase->version =
+        sale_versions_of (self->sale_versions, purchase->sale_id, purchase->version);
     purchase->before_us = gate_us + before_in_us;
     purchase->attempt++;
     pending->sent_us = now_us;

@@ -8,20 +8,14 @@
 #include "breaker.h"
 #include "gate_clock.h"
 #include "lanes.h"
-#include "map.h"
+#include "sale_versions.h"
 #include "trip_time.h"
 
-/*  What the edge knows of a sale: the version that its pages show. */
-typedef struct sale_version_t {
-    uint64_t version;
-    uint64_t is_ended; /* may be forgotten when the table is full */
-} sale_version_t;
-
 typedef struct purchases_t {
-    pendings_t *pendings;       /* the gateway's */
-    const peers_t *limiters;    /* the gateway's */
-    const gate_clock_t *clock;  /* the gateway's */
-    const map_t *sale_versions; /* the gateway's: sale_id → sale_version_t */
+    pendings_t *pendings;                 /* the gateway's */
+    const peers_t *limiters;              /* the gateway's */
+    const gate_clock_t *clock;            /* the gateway's */
+    const sale_versions_t *sale_versions; /* the gateway's */
     uint64_t deadline_us, before_floor_us, batch_entries;
     lanes_t lanes;
     trip_time_t trips;

@@ -73,7 +73,7 @@ s_add_demo (const char *url, const char *token, const demo_t *demo, char *reason
 static void
 s_add_demos (const instance_t *instance, const char *url)
 {
-    char token[512], reason[REASON_BYTES];
+    char token[SIGNED_TOKEN_BYTES_MAX], reason[REASON_BYTES];
     size_t count = sizeof s_demo / sizeof s_demo[0];
     if (!http_client_operator (instance, token, reason)) {
         printf ("no demonstration sales: %s\n", reason);

@@ -17,7 +17,7 @@
 typedef struct call_place_t {
     instance_t instance;
     char url[160];
-    char token[512];
+    char token[SIGNED_TOKEN_BYTES_MAX];
 } call_place_t;
 
 static call_place_t s_place;

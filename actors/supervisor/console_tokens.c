@@ -4,7 +4,7 @@
 #include "console.h"
 #include "instance.h"
 #include "params_load.h"
-#include "token.h"
+#include "token_sign.h"
 
 #include <inttypes.h>
 #include <sodium.h>
@@ -17,8 +17,8 @@ int
 console_tokens (int argc, char **argv)
 {
     static instance_t instance;
-    char reason[REASON_BYTES], hex[128], token[TOKEN_BYTES_MAX], name[40], *end = NULL;
-    uint8_t key[TOKEN_KEY_BYTES];
+    char reason[REASON_BYTES], hex[128], token[SIGNED_TOKEN_BYTES_MAX], name[40], *end = NULL;
+    uint8_t key[SIGNING_KEY_BYTES];
     unsigned long count =
         argc == 2 && argv[1][0] >= '0' && argv[1][0] <= '9' ? strtoul (argv[1], &end, 10) : 0;
     if (!end || *end || count == 0 || count > TOKENS_MAX)
@@ -26,7 +26,7 @@ console_tokens (int argc, char **argv)
     if (!instance_find (&instance, reason))
         return console_fail ("%s", reason);
     if (!instance_secret (&instance.params, "secrets/token-key", hex, sizeof hex) ||
-        !token_key_read (hex, key))
+        !token_sign_key (hex, key))
         return console_fail ("there is no instance in %s, or you may not read its secrets",
                              instance.asked);
     uint64_t now_s = clock_wall_ms () / 1000;

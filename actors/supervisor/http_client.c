@@ -2,7 +2,6 @@
 
 #include "clock.h"
 #include "params_load.h"
-#include "token.h"
 
 #include <curl/curl.h>
 #include <sodium.h>
@@ -114,9 +113,9 @@ bool
 http_client_operator (const instance_t *instance, char *token, char *reason)
 {
     char hex[128];
-    uint8_t key[TOKEN_KEY_BYTES];
+    uint8_t key[SIGNING_KEY_BYTES];
     if (!instance_secret (&instance->params, "secrets/token-key", hex, sizeof hex) ||
-        !token_key_read (hex, key)) {
+        !token_sign_key (hex, key)) {
         snprintf (reason, REASON_BYTES,
                   "there is no instance in %s, or you may not read its secrets", instance->asked);
         return false;

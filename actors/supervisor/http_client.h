@@ -4,6 +4,7 @@
 #define MS_HTTP_CLIENT_H
 
 #include "instance.h"
+#include "token_sign.h"
 
 #include <jansson.h>
 

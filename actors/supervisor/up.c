@@ -313,13 +313,18 @@ s_load_wanted (up_t *self, char *reason)
 {
     char text[PARAM_TEXT_BYTES_MAX + 1];
     params_t *params = &self->instance->params;
-    if (!wanted_parse (&self->wanted, params->scale, reason, REASON_BYTES))
+    static params_t defaults; /* kinds that MINISHOP_SCALE does not name */
+    params_set_defaults (&defaults);
+    if (!wanted_parse (&self->wanted, defaults.scale, reason, REASON_BYTES) ||
+        !wanted_parse (&self->wanted, params->scale, reason, REASON_BYTES))
         return false;
     if (file_read (instance_file (self->instance, "scale"), text, sizeof text) &&
         !wanted_parse (&self->wanted, text, reason, REASON_BYTES))
         return false;
     wanted_print (&self->wanted, params->scale, sizeof params->scale);
-    return true;
+    if (self->wanted.counts[KIND_BROKER] == 0)
+        snprintf (reason, REASON_BYTES, "an instance needs a broker: MINISHOP_SCALE has broker=0");
+    return self->wanted.counts[KIND_BROKER] > 0;
 }
 
 static bool

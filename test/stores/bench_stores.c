@@ -25,7 +25,7 @@ s_now_us (void)
 {
     struct timespec at;
     clock_gettime (CLOCK_MONOTONIC, &at);
-    return (double) at.tv_sec * 1e6 + (double) at.tv_nsec / 1e3;
+    return (double)at.tv_sec * 1e6 + (double)at.tv_nsec / 1e3;
 }
 
 static double
@@ -53,20 +53,23 @@ static void
 s_measure (const char *what, batch_fn run, void *context, size_t size, size_t entries)
 {
     freeReplyObject (redisCommand (s_redis, "CONFIG RESETSTAT"));
-    double cpu = s_info ("cpu", "used_cpu_user_main_thread:") + s_info ("cpu", "used_cpu_sys_main_thread:");
+    double cpu =
+        s_info ("cpu", "used_cpu_user_main_thread:") + s_info ("cpu", "used_cpu_sys_main_thread:");
     double wall_us = s_now_us ();
     for (size_t done = 0; done < entries; done += size)
         run (context, size);
     wall_us = s_now_us () - wall_us;
-    cpu = s_info ("cpu", "used_cpu_user_main_thread:") + s_info ("cpu", "used_cpu_sys_main_thread:") - cpu;
+    cpu = s_info ("cpu", "used_cpu_user_main_thread:") +
+          s_info ("cpu", "used_cpu_sys_main_thread:") - cpu;
     double script_us = s_info ("commandstats", "cmdstat_evalsha:calls=");
     redisReply *reply = redisCommand (s_redis, "INFO commandstats");
     const char *at = strstr (reply->str, "cmdstat_evalsha:");
     at = at ? strstr (at, "usec=") : NULL;
     script_us = at ? strtod (at + 5, NULL) : 0;
     freeReplyObject (reply);
-    double n = (double) entries;
-    printf ("%-44s %4zu  script %5.2f  process %5.2f  wall %5.2f us/entry\n", what, size, script_us / n, cpu * 1e6 / n, wall_us / n);
+    double n = (double)entries;
+    printf ("%-44s %4zu  script %5.2f  process %5.2f  wall %5.2f us/entry\n", what, size,
+            script_us / n, cpu * 1e6 / n, wall_us / n);
 }
 
 /* -------------------------------------------------------------------------- gate */
@@ -77,9 +80,17 @@ s_open (uint64_t sale_id, uint64_t epoch, uint64_t available)
     gate_key_t key = { .sale_id = sale_id, .token = 1 };
     gate_state_t state;
     outcome_t outcome;
-    gate_config_t config = { .sale_id = sale_id, .epoch = epoch, .token = 1, .version = 1, .want = SALE_OPEN,
-                             .ends_us = 9000000000000000, .per_user_limit = 5, .price_cents = 100, .pay_within_us = 900000000,
-                             .queue_bound = 10000000, .available = available };
+    gate_config_t config = { .sale_id = sale_id,
+                             .epoch = epoch,
+                             .token = 1,
+                             .version = 1,
+                             .want = SALE_OPEN,
+                             .ends_us = 9000000000000000,
+                             .per_user_limit = 5,
+                             .price_cents = 100,
+                             .pay_within_us = 900000000,
+                             .queue_bound = 10000000,
+                             .available = available };
     s_must (gate_call (s_redis, s_run_id, CALL_GATE_CLOSE, &key, 1, &state, 1));
     s_must (gate_call (s_redis, s_run_id, CALL_GATE_OPEN, &config, 1, &outcome, 1));
     if (outcome.code)
@@ -103,8 +114,12 @@ s_reserve (void *context, size_t size)
     uint64_t *user = self->first ? &self->first : &s_next_user;
     for (size_t i = 0; i < size; i++) {
         gate_purchase_t *p = &purchases[i];
-        *p = (gate_purchase_t) { .sale_id = self->sale_id, .user_id = *user, .quantity = self->quantity, .version = 1,
-                                 .body_hash = *user * 2654435761u, .before_us = 9000000000000000 };
+        *p = (gate_purchase_t){ .sale_id = self->sale_id,
+                                .user_id = *user,
+                                .quantity = self->quantity,
+                                .version = 1,
+                                .body_hash = *user * 2654435761u,
+                                .before_us = 9000000000000000 };
         memcpy (p->rid, user, sizeof *user);
         memcpy (p->rid + 8, &self->salt, sizeof self->salt);
         memcpy (p->trace_id, user, sizeof *user);
@@ -121,16 +136,19 @@ s_reserve (void *context, size_t size)
 static void
 s_drain (void *context, size_t size)
 {
-    uint64_t sale_id = ((shoppers_t *) context)->sale_id;
+    uint64_t sale_id = ((shoppers_t *)context)->sale_id;
     static journal_position_t ids[BATCH_ENTRIES_MAX];
-    redisReply *reply = redisCommand (s_redis, "XREAD COUNT %d STREAMS {s%d}:1:x 0", (int) size, (int) sale_id);
+    redisReply *reply =
+        redisCommand (s_redis, "XREAD COUNT %d STREAMS {s%d}:1:x 0", (int)size, (int)sale_id);
     redisReply *entries = reply->element[0]->element[1];
     for (size_t i = 0; i < entries->elements; i++) {
-        ids[i] = (journal_position_t) { .sale_id = sale_id, .epoch = 1 };
-        sscanf (entries->element[i]->element[0]->str, "%" SCNu64 "-%" SCNu64, &ids[i].entry_ms, &ids[i].entry_seq);
+        ids[i] = (journal_position_t){ .sale_id = sale_id, .epoch = 1 };
+        sscanf (entries->element[i]->element[0]->str, "%" SCNu64 "-%" SCNu64, &ids[i].entry_ms,
+                &ids[i].entry_seq);
     }
     outcome_t outcome;
-    s_must (gate_call (s_redis, s_run_id, CALL_JOURNAL_DELETE, ids, entries->elements, &outcome, 1));
+    s_must (
+        gate_call (s_redis, s_run_id, CALL_JOURNAL_DELETE, ids, entries->elements, &outcome, 1));
     freeReplyObject (reply);
 }
 
@@ -141,8 +159,14 @@ s_load (void *context, size_t size)
     static gate_entry_t entries[CALL_ROWS_MAX];
     for (size_t i = 0; i < size; i++) {
         (*place)++;
-        entries[i] = (gate_entry_t) { .sale_id = 9, .epoch = 2, .token = 1, .held = 1, .user_id = *place, .quantity = 1,
-                                      .sequence = *place, .body_hash = *place };
+        entries[i] = (gate_entry_t){ .sale_id = 9,
+                                     .epoch = 2,
+                                     .token = 1,
+                                     .held = 1,
+                                     .user_id = *place,
+                                     .quantity = 1,
+                                     .sequence = *place,
+                                     .body_hash = *place };
         memcpy (entries[i].rid, place, sizeof *place);
     }
     outcome_t outcome;
@@ -154,8 +178,8 @@ s_load (void *context, size_t size)
 static void
 s_stat (void *context, size_t size)
 {
-    (void) size;
-    gate_key_t key = { .sale_id = ((shoppers_t *) context)->sale_id };
+    (void)size;
+    gate_key_t key = { .sale_id = ((shoppers_t *)context)->sale_id };
     gate_state_t state;
     s_must (gate_call (s_redis, s_run_id, CALL_GATE_STAT, &key, 1, &state, 1));
 }
@@ -207,9 +231,15 @@ s_bench_orders (PGconn *admin, PGconn *ordering, size_t size, size_t entries)
     for (size_t done = 0; done < entries; done += size) {
         for (size_t i = 0; i < size; i++) {
             uint64_t user = s_next_user++ * 0x9e3779b97f4a7c15u >> 1;
-            events[i] = (order_event_t) { .sale_id = 1, .epoch = 1, .user_id = user, .quantity = 1, .price_cents = 100,
-                                          .sequence = s_next_user, .body_hash = user, .reserved_us = 1700000000000000,
-                                          .pay_before_us = 1700000900000000 };
+            events[i] = (order_event_t){ .sale_id = 1,
+                                         .epoch = 1,
+                                         .user_id = user,
+                                         .quantity = 1,
+                                         .price_cents = 100,
+                                         .sequence = s_next_user,
+                                         .body_hash = user,
+                                         .reserved_us = 1700000000000000,
+                                         .pay_before_us = 1700000900000000 };
             events[i].rid[5] = 1; /* sale 1, then random bits */
             memcpy (events[i].rid + 8, &user, sizeof user);
         }
@@ -220,7 +250,7 @@ s_bench_orders (PGconn *admin, PGconn *ordering, size_t size, size_t entries)
             exit (5);
     }
     printf ("%-44s %4zu  %.0f rows/s, one connection, text arrays, durable\n", "order_write", size,
-            (double) entries / wall_us * 1e6);
+            (double)entries / wall_us * 1e6);
 }
 
 int
@@ -234,7 +264,11 @@ main (int argc, char **argv)
     if (!s_redis || !admin || !ordering || !entries || !gate_run_id (s_redis, s_run_id))
         return 1;
     s_bench_gate (entries);
-    sale_t sale = { .title = "bench", .currency = "EUR", .stock_total = 10000000, .ends_at_ms = 9000000000000, .per_user_limit = 1,
+    sale_t sale = { .title = "bench",
+                    .currency = "EUR",
+                    .stock_total = 10000000,
+                    .ends_at_ms = 9000000000000,
+                    .per_user_limit = 1,
                     .pay_within_s = 900 };
     s_must (sql_call (admin, CALL_SALE_CREATE, &sale, 1, &sale, 1));
     s_bench_orders (admin, ordering, 256, entries);

@@ -90,7 +90,7 @@ s_kill (pid_t *pid, int signal)
 static void
 s_pause (void)
 {
-    nanosleep (&(struct timespec) { .tv_nsec = POLL_MS * 1000000L }, NULL);
+    nanosleep (&(struct timespec){ .tv_nsec = POLL_MS * 1000000L }, NULL);
 }
 
 static bool
@@ -105,7 +105,7 @@ s_make_folder (const char *path, const char *user)
 static int
 s_remove_one (const char *path, const struct stat *status, int type, struct FTW *at)
 {
-    (void) status, (void) type, (void) at;
+    (void)status, (void)type, (void)at;
     return remove (path);
 }
 
@@ -123,7 +123,8 @@ servers_load_scripts (redisContext *redis)
     for (const embedded_t *script = embedded_scripts; script->name; script++) {
         const char *argv[] = { "SCRIPT", "LOAD", script->text };
         redisReply *reply = redisCommandArgv (redis, 3, argv, NULL);
-        bool is_same = reply && reply->type == REDIS_REPLY_STRING && !strcmp (reply->str, script->sha1);
+        bool is_same =
+            reply && reply->type == REDIS_REPLY_STRING && !strcmp (reply->str, script->sha1);
         if (!is_same)
             fprintf (stderr, "servers: %s: %s\n", script->name, reply ? reply->str : redis->errstr);
         if (reply)
@@ -150,7 +151,8 @@ s_set_users (redisContext *redis)
         const char *argv[128] = { "ACL", "SETUSER" };
         int argc = 2;
         char *rest = NULL;
-        for (char *word = strtok_r (line + 5, " \n", &rest); word && argc < 127; word = strtok_r (NULL, " \n", &rest))
+        for (char *word = strtok_r (line + 5, " \n", &rest); word && argc < 127;
+             word = strtok_r (NULL, " \n", &rest))
             argv[argc++] = strcmp (word, "#PASSWORD") ? word : "nopass";
         redisReply *reply = redisCommandArgv (redis, argc, argv, NULL);
         if (!reply || reply->type != REDIS_REPLY_STATUS) {
@@ -207,9 +209,26 @@ servers_start_redis (servers_t *self)
 {
     char log[PATH_BYTES + 16];
     snprintf (log, sizeof log, "%s/redis.log", self->folder);
-    char *argv[] = { "redis-server", "--port", "0", "--unixsocket", self->redis_socket, "--unixsocketperm", "777",
-                     "--dir", self->redis_folder, "--appendonly", "yes", "--appendfsync", "always", "--save", "",
-                     "--maxmemory-policy", "noeviction", "--enable-debug-command", "yes", NULL };
+    char *argv[] = { "redis-server",
+                     "--port",
+                     "0",
+                     "--unixsocket",
+                     self->redis_socket,
+                     "--unixsocketperm",
+                     "777",
+                     "--dir",
+                     self->redis_folder,
+                     "--appendonly",
+                     "yes",
+                     "--appendfsync",
+                     "always",
+                     "--save",
+                     "",
+                     "--maxmemory-policy",
+                     "noeviction",
+                     "--enable-debug-command",
+                     "yes",
+                     NULL };
     self->redis_pid = s_spawn ("redis", log, SIGKILL, argv);
     for (unsigned waited_ms = 0; waited_ms < START_MS; waited_ms += POLL_MS) {
         if (waitpid (self->redis_pid, NULL, WNOHANG) != 0) {
@@ -257,8 +276,9 @@ servers_start_postgres (servers_t *self)
 {
     char log[PATH_BYTES + 16];
     snprintf (log, sizeof log, "%s/postgres.log", self->folder);
-    char *argv[] = { POSTGRES_BIN "postgres", "-D", self->postgres_data, "-k", self->postgres_folder, "-c",
-                     "listen_addresses=", "-c", "shared_buffers=128MB", NULL };
+    char *argv[] = { POSTGRES_BIN "postgres", "-D", self->postgres_data, "-k",
+                     self->postgres_folder,   "-c", "listen_addresses=", "-c",
+                     "shared_buffers=128MB",  NULL };
     self->postgres_pid = s_spawn ("postgres", log, SIGQUIT, argv);
     for (unsigned waited_ms = 0; waited_ms < START_MS; waited_ms += POLL_MS) {
         if (waitpid (self->postgres_pid, NULL, WNOHANG) != 0) {
@@ -290,8 +310,18 @@ s_make_database (servers_t *self)
 {
     char log[PATH_BYTES + 16];
     snprintf (log, sizeof log, "%s/initdb.log", self->folder);
-    char *argv[] = { POSTGRES_BIN "initdb", "-D", self->postgres_data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
-                     "--locale=C", "--no-sync", NULL };
+    char *argv[] = { POSTGRES_BIN "initdb",
+                     "-D",
+                     self->postgres_data,
+                     "-U",
+                     "postgres",
+                     "-A",
+                     "trust",
+                     "-E",
+                     "UTF8",
+                     "--locale=C",
+                     "--no-sync",
+                     NULL };
     int status = s_wait (s_spawn ("postgres", log, SIGKILL, argv));
     if (!WIFEXITED (status) || WEXITSTATUS (status) != 0) {
         fprintf (stderr, "servers: initdb failed, see %s\n", log);
@@ -304,7 +334,8 @@ static bool
 s_run_sql (PGconn *sql, const char *name, const char *text)
 {
     PGresult *result = PQexec (sql, text);
-    bool is_done = PQresultStatus (result) == PGRES_COMMAND_OK || PQresultStatus (result) == PGRES_TUPLES_OK;
+    bool is_done =
+        PQresultStatus (result) == PGRES_COMMAND_OK || PQresultStatus (result) == PGRES_TUPLES_OK;
     if (!is_done)
         fprintf (stderr, "servers: %s: %s", name, PQerrorMessage (sql));
     PQclear (result);
@@ -320,8 +351,9 @@ s_migrate (servers_t *self)
     sql = is_done ? servers_sql (self, NULL, "minishop") : NULL;
     is_done = sql != NULL;
     for (const embedded_t *migration = embedded_migrations; is_done && migration->name; migration++)
-        is_done = s_run_sql (sql, migration->name, "BEGIN") && s_run_sql (sql, migration->name, migration->text)
-                  && s_run_sql (sql, migration->name, "COMMIT");
+        is_done = s_run_sql (sql, migration->name, "BEGIN") &&
+                  s_run_sql (sql, migration->name, migration->text) &&
+                  s_run_sql (sql, migration->name, "COMMIT");
     PQfinish (sql);
     return is_done;
 }
@@ -335,11 +367,14 @@ s_start (servers_t *self)
     if (!mkdtemp (self->folder) || chmod (self->folder, 0755))
         return false;
     snprintf (self->redis_folder, sizeof self->redis_folder, "%.200s/redis", self->folder);
-    snprintf (self->redis_socket, sizeof self->redis_socket, "%.200s/redis.sock", self->redis_folder);
+    snprintf (self->redis_socket, sizeof self->redis_socket, "%.200s/redis.sock",
+              self->redis_folder);
     snprintf (self->postgres_folder, sizeof self->postgres_folder, "%.200s/postgres", self->folder);
-    snprintf (self->postgres_data, sizeof self->postgres_data, "%.200s/data", self->postgres_folder);
-    return s_make_folder (self->redis_folder, "redis") && s_make_folder (self->postgres_folder, "postgres")
-           && servers_start_redis (self) && s_make_database (self) && servers_start_postgres (self) && s_migrate (self);
+    snprintf (self->postgres_data, sizeof self->postgres_data, "%.200s/data",
+              self->postgres_folder);
+    return s_make_folder (self->redis_folder, "redis") &&
+           s_make_folder (self->postgres_folder, "postgres") && servers_start_redis (self) &&
+           s_make_database (self) && servers_start_postgres (self) && s_migrate (self);
 }
 
 servers_t *

@@ -46,7 +46,10 @@ stage_set_up (void **state)
     self->inventory_sql = servers_sql (self->servers, "minishop_inventory", "minishop");
     self->account_sql = servers_sql (self->servers, "minishop_account", "minishop");
     self->broker_sql = servers_sql (self->servers, "minishop_broker", "minishop");
-    return self->sql && self->ordering_sql && self->inventory_sql && self->account_sql && self->broker_sql ? 0 : -1;
+    return self->sql && self->ordering_sql && self->inventory_sql && self->account_sql &&
+                   self->broker_sql
+               ? 0
+               : -1;
 }
 
 int
@@ -79,18 +82,18 @@ stage_new_sale_id (void)
 gate_config_t
 stage_config (uint64_t sale_id, uint64_t epoch, uint64_t available)
 {
-    return (gate_config_t) { .sale_id = sale_id,
-                             .epoch = epoch,
-                             .token = STAGE_TOKEN,
-                             .version = 1,
-                             .want = SALE_OPEN,
-                             .starts_us = 1,
-                             .ends_us = STAGE_FAR_US,
-                             .per_user_limit = STAGE_LIMIT,
-                             .price_cents = STAGE_PRICE_CENTS,
-                             .pay_within_us = STAGE_PAY_WITHIN_S * 1000000u,
-                             .queue_bound = 100000,
-                             .available = available };
+    return (gate_config_t){ .sale_id = sale_id,
+                            .epoch = epoch,
+                            .token = STAGE_TOKEN,
+                            .version = 1,
+                            .want = SALE_OPEN,
+                            .starts_us = 1,
+                            .ends_us = STAGE_FAR_US,
+                            .per_user_limit = STAGE_LIMIT,
+                            .price_cents = STAGE_PRICE_CENTS,
+                            .pay_within_us = STAGE_PAY_WITHIN_S * 1000000u,
+                            .queue_bound = 100000,
+                            .available = available };
 }
 
 uint64_t
@@ -108,7 +111,8 @@ stage_open_gate (stage_t *self, uint64_t sale_id, uint64_t epoch, uint64_t avail
     gate_key_t key = { .sale_id = sale_id, .token = STAGE_TOKEN };
     gate_state_t before;
     gate_config_t config = stage_config (sale_id, epoch, available);
-    assert_int_equal (gate_call (self->inventory, self->run_id, CALL_GATE_CLOSE, &key, 1, &before, 1), 1);
+    assert_int_equal (
+        gate_call (self->inventory, self->run_id, CALL_GATE_CLOSE, &key, 1, &before, 1), 1);
     assert_int_equal (before.code, ERROR_NONE);
     assert_int_equal (stage_gate_code (self, CALL_GATE_OPEN, &config, 1), ERROR_NONE);
 }
@@ -133,10 +137,10 @@ stage_purchase (uint64_t sale_id, uint64_t user_id, uint64_t key, uint64_t quant
                                  .version = 1,
                                  .before_us = STAGE_FAR_US };
     for (unsigned i = 0; i < 6; i++)
-        purchase.rid[i] = (uint8_t) (sale_id >> (40 - 8 * i));
+        purchase.rid[i] = (uint8_t)(sale_id >> (40 - 8 * i));
     memcpy (purchase.rid + 6, &user_id, sizeof user_id);
-    purchase.rid[14] = (uint8_t) (key >> 8);
-    purchase.rid[15] = (uint8_t) key;
+    purchase.rid[14] = (uint8_t)(key >> 8);
+    purchase.rid[15] = (uint8_t)key;
     memset (purchase.trace_id, 0xab, sizeof purchase.trace_id);
     return purchase;
 }
@@ -170,7 +174,8 @@ stage_redis_integer (stage_t *self, const char *format, ...)
     redisReply *reply = redisvCommand (self->redis, format, arguments);
     va_end (arguments);
     assert_non_null (reply);
-    long long value = reply->type == REDIS_REPLY_STRING ? strtoll (reply->str, NULL, 10) : reply->integer;
+    long long value =
+        reply->type == REDIS_REPLY_STRING ? strtoll (reply->str, NULL, 10) : reply->integer;
     if (reply->type == REDIS_REPLY_ERROR)
         fail_msg ("%s", reply->str);
     freeReplyObject (reply);
@@ -192,10 +197,13 @@ s_read_entry (const redisReply *reply, uint64_t sale_id, uint64_t epoch, order_e
 {
     const redisReply *pairs = reply->element[1];
     assert_int_equal (pairs->elements, 18);
-    *event = (order_event_t) { .sale_id = sale_id, .epoch = epoch };
-    assert_int_equal (sscanf (reply->element[0]->str, "%" SCNu64 "-%" SCNu64, &event->entry_ms, &event->entry_seq), 2);
-    uint64_t *numbers[] = { &event->user_id,  &event->quantity,    &event->price_cents,  &event->sequence,
-                            &event->reserved_us, &event->pay_before_us, &event->body_hash };
+    *event = (order_event_t){ .sale_id = sale_id, .epoch = epoch };
+    assert_int_equal (sscanf (reply->element[0]->str, "%" SCNu64 "-%" SCNu64, &event->entry_ms,
+                              &event->entry_seq),
+                      2);
+    uint64_t *numbers[] = { &event->user_id,  &event->quantity,    &event->price_cents,
+                            &event->sequence, &event->reserved_us, &event->pay_before_us,
+                            &event->body_hash };
     assert_int_equal (pairs->element[1]->len, 16);
     memcpy (event->rid, pairs->element[1]->str, 16);
     for (size_t i = 0; i < 7; i++)
@@ -205,10 +213,11 @@ s_read_entry (const redisReply *reply, uint64_t sale_id, uint64_t epoch, order_e
 }
 
 size_t
-stage_journal (stage_t *self, uint64_t sale_id, uint64_t epoch, order_event_t *events, size_t events_max)
+stage_journal (stage_t *self, uint64_t sale_id, uint64_t epoch, order_event_t *events,
+               size_t events_max)
 {
-    redisReply *reply = redisCommand (self->broker, "XREAD COUNT %d STREAMS {s%d}:%d:x 0", (int) events_max, (int) sale_id,
-                                      (int) epoch);
+    redisReply *reply = redisCommand (self->broker, "XREAD COUNT %d STREAMS {s%d}:%d:x 0",
+                                      (int)events_max, (int)sale_id, (int)epoch);
     assert_non_null (reply);
     if (reply->type == REDIS_REPLY_ERROR)
         fail_msg ("%s", reply->str);
@@ -272,19 +281,28 @@ stage_bump (stage_t *self, uint64_t sale_id, uint64_t token)
 uint64_t
 stage_new_sale (stage_t *self, uint64_t stock_total)
 {
-    sale_t sale = { .title = "A thing", .product_id = "p", .price_cents = STAGE_PRICE_CENTS, .currency = "EUR",
-                    .stock_total = stock_total, .starts_at_ms = 1, .ends_at_ms = STAGE_FAR_US / 1000,
-                    .per_user_limit = STAGE_LIMIT, .pay_within_s = STAGE_PAY_WITHIN_S };
+    sale_t sale = { .title = "A thing",
+                    .product_id = "p",
+                    .price_cents = STAGE_PRICE_CENTS,
+                    .currency = "EUR",
+                    .stock_total = stock_total,
+                    .starts_at_ms = 1,
+                    .ends_at_ms = STAGE_FAR_US / 1000,
+                    .per_user_limit = STAGE_LIMIT,
+                    .pay_within_s = STAGE_PAY_WITHIN_S };
     if (sql_call (self->inventory_sql, CALL_SALE_CREATE, &sale, 1, &sale, 1) != 1)
         fail_msg ("%s", store_error ());
-    sale_change_t publish = { .sale_id = sale.sale_id, .state = SALE_OPEN, .from_draft = 1, .actor = "tester" };
+    sale_change_t publish = {
+        .sale_id = sale.sale_id, .state = SALE_OPEN, .from_draft = 1, .actor = "tester"
+    };
     assert_int_equal (sql_call (self->inventory_sql, CALL_SALE_CHANGE, &publish, 1, &sale, 1), 1);
     assert_int_equal (stage_bump (self, sale.sale_id, STAGE_TOKEN).epoch, 1);
     return sale.sale_id;
 }
 
 order_event_t
-stage_event (uint64_t sale_id, uint64_t epoch, uint64_t user_id, uint64_t key, uint64_t quantity, uint64_t sequence)
+stage_event (uint64_t sale_id, uint64_t epoch, uint64_t user_id, uint64_t key, uint64_t quantity,
+             uint64_t sequence)
 {
     gate_purchase_t purchase = stage_purchase (sale_id, user_id, key, quantity);
     order_event_t event = { .sale_id = sale_id,
@@ -331,11 +349,14 @@ stage_finish_order (PGconn *sql, uint64_t sale_id, const uint8_t rid[16], uint64
         snprintf (hex + 2 * i, 3, "%02x", rid[i]);
     snprintf (statement, sizeof statement,
               "BEGIN; SELECT 1 FROM sale WHERE sale_id = %" PRIu64 " FOR UPDATE;"
-              "WITH o AS (UPDATE orders SET status = %" PRIu64 ", final_epoch = (SELECT epoch FROM sale WHERE sale_id = %" PRIu64 "),"
+              "WITH o AS (UPDATE orders SET status = %" PRIu64
+              ", final_epoch = (SELECT epoch FROM sale WHERE sale_id = %" PRIu64 "),"
               " actor = 'shopper' WHERE rid = '\\x%s' AND status = 2 RETURNING *),"
               " l AS (INSERT INTO ledger SELECT sale_id, rid, 'RETURN', quantity, 1 FROM o),"
-              " s AS (UPDATE sale_sku k SET sold = k.sold - o.quantity FROM o WHERE k.sale_id = o.sale_id)"
-              " INSERT INTO release_box (sale_id, rid, units) SELECT sale_id, rid, quantity FROM o; COMMIT",
+              " s AS (UPDATE sale_sku k SET sold = k.sold - o.quantity FROM o WHERE k.sale_id = "
+              "o.sale_id)"
+              " INSERT INTO release_box (sale_id, rid, units) SELECT sale_id, rid, quantity FROM "
+              "o; COMMIT",
               sale_id, status, sale_id, hex);
     PQclear (s_run (sql, statement));
 }

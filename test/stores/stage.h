@@ -43,7 +43,8 @@ void stage_open_gate (stage_t *self, uint64_t sale_id, uint64_t epoch, uint64_t 
 gate_config_t stage_config (uint64_t sale_id, uint64_t epoch, uint64_t available);
 gate_state_t stage_stat (stage_t *self, uint64_t sale_id);
 /*  A purchase of this shopper under this key (any number): the rid follows from the three. */
-gate_purchase_t stage_purchase (uint64_t sale_id, uint64_t user_id, uint64_t key, uint64_t quantity);
+gate_purchase_t stage_purchase (uint64_t sale_id, uint64_t user_id, uint64_t key,
+                                uint64_t quantity);
 gate_verdict_t stage_reserve_one (stage_t *self, const gate_purchase_t *purchase);
 /*  Outcome's code of a gate call that answers one. */
 uint64_t stage_gate_code (stage_t *self, call_name_t call, const void *arguments, size_t count);
@@ -59,8 +60,8 @@ void stage_digest (stage_t *self, char digest[41]);
 /*  A published sale with its first epoch bumped: its number. */
 uint64_t stage_new_sale (stage_t *self, uint64_t stock_total);
 /*  Entry of the journal as the gate of `epoch` would write it for that purchase. */
-order_event_t stage_event (uint64_t sale_id, uint64_t epoch, uint64_t user_id, uint64_t key, uint64_t quantity,
-                           uint64_t sequence);
+order_event_t stage_event (uint64_t sale_id, uint64_t epoch, uint64_t user_id, uint64_t key,
+                           uint64_t quantity, uint64_t sequence);
 /*  Writes one entry; its code. */
 uint64_t stage_write_one (stage_t *self, const order_event_t *event);
 epoch_row_t stage_bump (stage_t *self, uint64_t sale_id, uint64_t token);
@@ -72,6 +73,7 @@ void stage_sql (stage_t *self, const char *format, ...);
 /*  Makes an active order final, as a cancellation will: sale row, state, ledger, sold, release_box. Any connection of the superuser. */
 void stage_finish_order (PGconn *sql, uint64_t sale_id, const uint8_t rid[16], uint64_t status);
 /*  Journal of a gate's epoch as JOURNAL_READ gives it: by position. Returns the number. */
-size_t stage_journal (stage_t *self, uint64_t sale_id, uint64_t epoch, order_event_t *events, size_t events_max);
+size_t stage_journal (stage_t *self, uint64_t sale_id, uint64_t epoch, order_event_t *events,
+                      size_t events_max);
 
 #endif

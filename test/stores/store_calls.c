@@ -31,7 +31,7 @@ s_refuse (const char *why)
 static bool
 s_set_text (const field_t *field, void *entry, const char *text, size_t bytes)
 {
-    char *target = (char *) entry + field->offset;
+    char *target = (char *)entry + field->offset;
     if (field->kind == FIELD_TEXT || field->kind == FIELD_SECRET) {
         if (bytes > field->size_bytes)
             return false;
@@ -53,7 +53,8 @@ bool
 gate_run_id (redisContext *redis, char run_id[41])
 {
     redisReply *reply = redisCommand (redis, "INFO server");
-    const char *at = reply && reply->type == REDIS_REPLY_STRING ? strstr (reply->str, "run_id:") : NULL;
+    const char *at =
+        reply && reply->type == REDIS_REPLY_STRING ? strstr (reply->str, "run_id:") : NULL;
     if (at)
         snprintf (run_id, 41, "%.40s", at + 7);
     if (reply)
@@ -77,8 +78,8 @@ s_set_reply (const field_t *field, void *entry, const redisReply *reply)
         return s_set_text (field, entry, reply->str, reply->len);
     if (reply->type != REDIS_REPLY_INTEGER || reply->integer < 0 || field->kind != FIELD_U64)
         return false;
-    uint64_t value = (uint64_t) reply->integer;
-    memcpy ((char *) entry + field->offset, &value, sizeof value);
+    uint64_t value = (uint64_t)reply->integer;
+    memcpy ((char *)entry + field->offset, &value, sizeof value);
     return true;
 }
 
@@ -94,19 +95,20 @@ s_gate_results (const record_t *record, const redisReply *reply, void *results, 
         return s_refuse ("more results than expected");
     memset (results, 0, results_max * record->size_bytes);
     for (size_t i = 0; i < reply->elements; i++) {
-        void *entry = (char *) results + i / record->field_count * record->size_bytes;
+        void *entry = (char *)results + i / record->field_count * record->size_bytes;
         const field_t *field = &record->fields[i % record->field_count];
         if (!s_set_reply (field, entry, reply->element[i]))
             return s_refuse (field->name);
     }
-    return (int) rows;
+    return (int)rows;
 }
 
 /*  Appends the field as an argument; numbers are printed into `digits`. */
 static void
-s_gate_argument (const field_t *field, const void *entry, char *digits, const char **text, size_t *bytes)
+s_gate_argument (const field_t *field, const void *entry, char *digits, const char **text,
+                 size_t *bytes)
 {
-    const char *source = (const char *) entry + field->offset;
+    const char *source = (const char *)entry + field->offset;
     if (field->kind == FIELD_BYTES) {
         *text = source;
         *bytes = field->size_bytes;
@@ -114,7 +116,7 @@ s_gate_argument (const field_t *field, const void *entry, char *digits, const ch
         *text = source;
         *bytes = strlen (source);
     } else {
-        *bytes = (size_t) snprintf (digits, NUMBER_BYTES, "%" PRIu64, field_number (field, entry));
+        *bytes = (size_t)snprintf (digits, NUMBER_BYTES, "%" PRIu64, field_number (field, entry));
         *text = digits;
     }
 }
@@ -130,8 +132,8 @@ s_sale_id (const record_t *record, const void *entry)
 }
 
 int
-gate_call (redisContext *redis, const char *run_id, call_name_t call, const void *arguments, size_t count, void *results,
-           size_t results_max)
+gate_call (redisContext *redis, const char *run_id, call_name_t call, const void *arguments,
+           size_t count, void *results, size_t results_max)
 {
     const call_t *row = schema_call (call);
     const record_t *record = row->arguments;
@@ -149,12 +151,13 @@ gate_call (redisContext *redis, const char *run_id, call_name_t call, const void
         bytes[i] = strlen (head[i]);
     }
     for (size_t i = 0; i < field_count; i++) {
-        const char *entry = (const char *) arguments + i / record->field_count * record->size_bytes;
-        s_gate_argument (&record->fields[i % record->field_count], entry, digits[i], &argv[head_count + i],
-                         &bytes[head_count + i]);
+        const char *entry = (const char *)arguments + i / record->field_count * record->size_bytes;
+        s_gate_argument (&record->fields[i % record->field_count], entry, digits[i],
+                         &argv[head_count + i], &bytes[head_count + i]);
     }
-    redisReply *reply = redisCommandArgv (redis, (int) (head_count + field_count), argv, bytes);
-    int rows = reply ? s_gate_results (row->results, reply, results, results_max) : s_refuse (redis->errstr);
+    redisReply *reply = redisCommandArgv (redis, (int)(head_count + field_count), argv, bytes);
+    int rows = reply ? s_gate_results (row->results, reply, results, results_max)
+                     : s_refuse (redis->errstr);
     if (reply)
         freeReplyObject (reply);
     free (argv);
@@ -168,10 +171,10 @@ gate_call (redisContext *redis, const char *run_id, call_name_t call, const void
 static size_t
 s_put_hex (char *text, const uint8_t *bytes, size_t count)
 {
-    size_t at = (size_t) sprintf (text, "\"\\\\x");
+    size_t at = (size_t)sprintf (text, "\"\\\\x");
     for (size_t i = 0; i < count; i++)
-        at += (size_t) sprintf (text + at, "%02x", bytes[i]);
-    return at + (size_t) sprintf (text + at, "\"");
+        at += (size_t)sprintf (text + at, "%02x", bytes[i]);
+    return at + (size_t)sprintf (text + at, "\"");
 }
 
 static size_t
@@ -196,15 +199,15 @@ s_array (const record_t *record, const field_t *field, const void *entries, size
     size_t at = 0;
     text[at++] = '{';
     for (size_t i = 0; i < count; i++) {
-        const char *entry = (const char *) entries + i * record->size_bytes;
+        const char *entry = (const char *)entries + i * record->size_bytes;
         if (i)
             text[at++] = ',';
         if (field->kind == FIELD_BYTES)
-            at += s_put_hex (text + at, (const uint8_t *) entry + field->offset, field->size_bytes);
+            at += s_put_hex (text + at, (const uint8_t *)entry + field->offset, field->size_bytes);
         else if (field->kind == FIELD_TEXT || field->kind == FIELD_SECRET)
             at += s_put_quoted (text + at, entry + field->offset);
         else
-            at += (size_t) sprintf (text + at, "%" PRId64, (int64_t) field_number (field, entry));
+            at += (size_t)sprintf (text + at, "%" PRId64, (int64_t)field_number (field, entry));
     }
     text[at++] = '}';
     text[at] = 0;
@@ -217,8 +220,8 @@ s_set_column (const field_t *field, void *entry, const char *text)
     if (field->kind != FIELD_BYTES)
         return s_set_text (field, entry, text, strlen (text));
     size_t bytes = 0;
-    unsigned char *raw = PQunescapeBytea ((const unsigned char *) text, &bytes);
-    bool is_set = raw && s_set_text (field, entry, (const char *) raw, bytes);
+    unsigned char *raw = PQunescapeBytea ((const unsigned char *)text, &bytes);
+    bool is_set = raw && s_set_text (field, entry, (const char *)raw, bytes);
     PQfreemem (raw);
     return is_set;
 }
@@ -228,24 +231,27 @@ s_sql_results (const record_t *record, const PGresult *result, void *results, si
 {
     if (PQresultStatus (result) != PGRES_TUPLES_OK) {
         const char *state = PQresultErrorField (result, PG_DIAG_SQLSTATE);
-        snprintf (s_error, sizeof s_error, "%s %s", state ? state : "?", PQresultErrorMessage (result));
+        snprintf (s_error, sizeof s_error, "%s %s", state ? state : "?",
+                  PQresultErrorMessage (result));
         return -1;
     }
-    if ((size_t) PQntuples (result) > results_max || (size_t) PQnfields (result) != record->field_count)
+    if ((size_t)PQntuples (result) > results_max ||
+        (size_t)PQnfields (result) != record->field_count)
         return s_refuse ("more results or columns than expected");
     memset (results, 0, results_max * record->size_bytes);
     for (int row = 0; row < PQntuples (result); row++)
         for (int column = 0; column < PQnfields (result); column++) {
-            void *entry = (char *) results + (size_t) row * record->size_bytes;
-            if (PQgetisnull (result, row, column)
-                || !s_set_column (&record->fields[column], entry, PQgetvalue (result, row, column)))
+            void *entry = (char *)results + (size_t)row * record->size_bytes;
+            if (PQgetisnull (result, row, column) ||
+                !s_set_column (&record->fields[column], entry, PQgetvalue (result, row, column)))
                 return s_refuse (record->fields[column].name);
         }
     return PQntuples (result);
 }
 
 int
-sql_call (PGconn *sql, call_name_t call, const void *arguments, size_t count, void *results, size_t results_max)
+sql_call (PGconn *sql, call_name_t call, const void *arguments, size_t count, void *results,
+          size_t results_max)
 {
     const call_t *row = schema_call (call);
     const record_t *record = row->arguments;
@@ -253,11 +259,13 @@ sql_call (PGconn *sql, call_name_t call, const void *arguments, size_t count, vo
     char statement[256];
     int at = snprintf (statement, sizeof statement, "SELECT * FROM %s (", row->name);
     for (size_t i = 0; i < record->field_count; i++) {
-        at += snprintf (statement + at, sizeof statement - (size_t) at, i ? ", $%zu" : "$%zu", i + 1);
+        at +=
+            snprintf (statement + at, sizeof statement - (size_t)at, i ? ", $%zu" : "$%zu", i + 1);
         values[i] = s_array (record, &record->fields[i], arguments, count);
     }
-    snprintf (statement + at, sizeof statement - (size_t) at, ")");
-    PGresult *result = PQexecParams (sql, statement, (int) record->field_count, NULL, (const char *const *) values, NULL, NULL, 0);
+    snprintf (statement + at, sizeof statement - (size_t)at, ")");
+    PGresult *result = PQexecParams (sql, statement, (int)record->field_count, NULL,
+                                     (const char *const *)values, NULL, NULL, 0);
     int rows = s_sql_results (row->results, result, results, results_max);
     PQclear (result);
     for (size_t i = 0; i < record->field_count; i++)

@@ -10,11 +10,12 @@
 
 /*  Runs a STORE_GATE call. `run_id` is what the script compares with the gate's.
     Returns the number of results, or -1 if Redis refused or the answer is not of the call's record: see store_error. */
-int gate_call (redisContext *redis, const char *run_id, call_name_t call, const void *arguments, size_t count, void *results,
-               size_t results_max);
+int gate_call (redisContext *redis, const char *run_id, call_name_t call, const void *arguments,
+               size_t count, void *results, size_t results_max);
 
 /*  Runs a STORE_SQL call. Returns the number of results, or -1: see store_error. */
-int sql_call (PGconn *sql, call_name_t call, const void *arguments, size_t count, void *results, size_t results_max);
+int sql_call (PGconn *sql, call_name_t call, const void *arguments, size_t count, void *results,
+              size_t results_max);
 
 /*  Why the last call of this thread returned -1; for SQL it begins with the SQLSTATE. */
 const char *store_error (void);

@@ -19,7 +19,8 @@ static const uint8_t s_nobody[16];
 static void
 s_reserve (stage_t *stage, const gate_purchase_t *purchases, size_t count, gate_verdict_t *verdicts)
 {
-    if (gate_call (stage->seckill, stage->run_id, CALL_GATE_RESERVE, purchases, count, verdicts, count) != (int) count)
+    if (gate_call (stage->seckill, stage->run_id, CALL_GATE_RESERVE, purchases, count, verdicts,
+                   count) != (int)count)
         fail_msg ("%s", store_error ());
 }
 
@@ -161,7 +162,8 @@ test_retry_gives_the_same_answer_in_every_state (void **state)
     stage_t *stage = *state;
     uint64_t sale = stage_new_sale_id ();
     stage_open_gate (stage, sale, 1, 1);
-    gate_purchase_t purchase = stage_purchase (sale, 7, 1, 1), other = stage_purchase (sale, 8, 1, 1);
+    gate_purchase_t purchase = stage_purchase (sale, 7, 1, 1),
+                    other = stage_purchase (sale, 8, 1, 1);
     gate_verdict_t first = stage_reserve_one (stage, &purchase);
     assert_int_equal (first.code, ERROR_NONE);
     s_assert_same_answer (stage_reserve_one (stage, &purchase), first);
@@ -265,7 +267,8 @@ test_order_of_checks (void **state)
     uint64_t sale = stage_new_sale_id ();
     stage_open_gate (stage, sale, 1, 1);
     gate_purchase_t mine = stage_purchase (sale, 7, 1, 1), p = stage_purchase (sale, 7, 2, 99);
-    assert_int_equal (s_code (stage, &mine), ERROR_NONE); /* sold out now, and user 7 has an order */
+    assert_int_equal (s_code (stage, &mine),
+                      ERROR_NONE); /* sold out now, and user 7 has an order */
     gate_config_t config = stage_config (sale, 1, 0);
     config.version = 2;
     config.want = SALE_PAUSED;
@@ -329,7 +332,8 @@ test_window_edges_by_time (void **state)
                                                                : ERROR_SALE_ENDED;
         assert_int_equal (verdict.code, expected);
     }
-    assert_true (seen[ERROR_SALE_NOT_STARTED] > 0 && seen[ERROR_NONE] > 0 && seen[ERROR_SALE_ENDED] == 3);
+    assert_true (seen[ERROR_SALE_NOT_STARTED] > 0 && seen[ERROR_NONE] > 0 &&
+                 seen[ERROR_SALE_ENDED] == 3);
 }
 
 static void
@@ -380,14 +384,20 @@ test_ten_attempts (void **state)
         gate_purchase_t purchase = stage_purchase (sale, 7, key, 1);
         assert_int_equal (s_code (stage, &purchase), ERROR_NONE);
         assert_int_equal (stage_release (stage, sale, 1, purchase.rid), ERROR_NONE);
-        entries[key] = (gate_entry_t) { .sale_id = sale, .epoch = 2, .token = STAGE_TOKEN, .user_id = 7, .quantity = 1,
-                                        .body_hash = purchase.body_hash, .sequence = key + 1 };
+        entries[key] = (gate_entry_t){ .sale_id = sale,
+                                       .epoch = 2,
+                                       .token = STAGE_TOKEN,
+                                       .user_id = 7,
+                                       .quantity = 1,
+                                       .body_hash = purchase.body_hash,
+                                       .sequence = key + 1 };
         memcpy (entries[key].rid, purchase.rid, 16);
     }
     gate_purchase_t eleventh = stage_purchase (sale, 7, ATTEMPTS_PER_SHOPPER_MAX, 1);
     assert_int_equal (s_code (stage, &eleventh), ERROR_LIMIT_EXCEEDED);
     s_close (stage, sale, STAGE_TOKEN);
-    assert_int_equal (stage_gate_code (stage, CALL_GATE_LOAD, entries, ATTEMPTS_PER_SHOPPER_MAX), ERROR_NONE);
+    assert_int_equal (stage_gate_code (stage, CALL_GATE_LOAD, entries, ATTEMPTS_PER_SHOPPER_MAX),
+                      ERROR_NONE);
     gate_config_t config = stage_config (sale, 2, 100);
     assert_int_equal (stage_gate_code (stage, CALL_GATE_OPEN, &config, 1), ERROR_NONE);
     assert_int_equal (s_code (stage, &eleventh), ERROR_LIMIT_EXCEEDED);
@@ -434,9 +444,12 @@ test_queue_bound (void **state)
         assert_int_equal (verdicts[i].code, i < 3 ? ERROR_NONE : ERROR_BUSY);
     order_event_t event;
     assert_int_equal (stage_journal (stage, sale, 1, &event, 1), 1);
-    journal_position_t entry = { .sale_id = sale, .epoch = 1, .entry_ms = event.entry_ms, .entry_seq = event.entry_seq };
+    journal_position_t entry = {
+        .sale_id = sale, .epoch = 1, .entry_ms = event.entry_ms, .entry_seq = event.entry_seq
+    };
     outcome_t outcome;
-    assert_int_equal (gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, &entry, 1, &outcome, 1), 1);
+    assert_int_equal (
+        gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, &entry, 1, &outcome, 1), 1);
     s_reserve (stage, purchases, 5, verdicts);
     assert_int_equal (verdicts[3].code, ERROR_NONE);
     assert_int_equal (verdicts[4].code, ERROR_BUSY);
@@ -463,7 +476,12 @@ test_numbers_of_63_bits (void **state)
     assert_int_equal (stage_journal (stage, sale, 1, events, 2), 2);
     assert_true (events[0].user_id == HUGE_NUMBER && events[0].body_hash == HUGE_NUMBER - 1);
     assert_true (s_lookup (stage, sale, purchase.rid).user_id == HUGE_NUMBER);
-    gate_entry_t entry = { .sale_id = sale, .epoch = 2, .token = STAGE_TOKEN, .held = 1, .user_id = HUGE_NUMBER, .quantity = 1,
+    gate_entry_t entry = { .sale_id = sale,
+                           .epoch = 2,
+                           .token = STAGE_TOKEN,
+                           .held = 1,
+                           .user_id = HUGE_NUMBER,
+                           .quantity = 1,
                            .body_hash = HUGE_NUMBER - 1 };
     memcpy (entry.rid, purchase.rid, 16);
     s_close (stage, sale, STAGE_TOKEN);
@@ -489,17 +507,24 @@ test_malformed_arguments_write_nothing (void **state)
     static gate_verdict_t verdicts[BATCH_ENTRIES_MAX + 1];
     for (uint64_t i = 0; i <= BATCH_ENTRIES_MAX; i++)
         many[i] = stage_purchase (sale, 1 + i, 1, 1);
-    assert_int_equal (gate_call (stage->seckill, stage->run_id, CALL_GATE_RESERVE, many, BATCH_ENTRIES_MAX + 1, verdicts,
-                                 BATCH_ENTRIES_MAX + 1), -1);
+    assert_int_equal (gate_call (stage->seckill, stage->run_id, CALL_GATE_RESERVE, many,
+                                 BATCH_ENTRIES_MAX + 1, verdicts, BATCH_ENTRIES_MAX + 1),
+                      -1);
     assert_non_null (strstr (store_error (), "wrong number"));
     many[3].sale_id++;
-    assert_int_equal (gate_call (stage->seckill, stage->run_id, CALL_GATE_RESERVE, many, 4, verdicts, 4), -1);
+    assert_int_equal (
+        gate_call (stage->seckill, stage->run_id, CALL_GATE_RESERVE, many, 4, verdicts, 4), -1);
     assert_non_null (strstr (store_error (), "malformed entry 4"));
-    gate_entry_t entries[2] = { { .sale_id = sale, .epoch = 2, .token = 1 }, { .sale_id = sale, .epoch = 3, .token = 1 } };
+    gate_entry_t entries[2] = { { .sale_id = sale, .epoch = 2, .token = 1 },
+                                { .sale_id = sale, .epoch = 3, .token = 1 } };
     outcome_t outcome;
-    assert_int_equal (gate_call (stage->inventory, stage->run_id, CALL_GATE_LOAD, entries, 2, &outcome, 1), -1);
-    release_t releases[2] = { { .sale_id = sale, .epoch = 1 }, { .sale_id = sale + 1, .epoch = 1 } };
-    assert_int_equal (gate_call (stage->inventory, stage->run_id, CALL_GATE_RELEASE, releases, 2, releases, 2), -1);
+    assert_int_equal (
+        gate_call (stage->inventory, stage->run_id, CALL_GATE_LOAD, entries, 2, &outcome, 1), -1);
+    release_t releases[2] = { { .sale_id = sale, .epoch = 1 },
+                              { .sale_id = sale + 1, .epoch = 1 } };
+    assert_int_equal (
+        gate_call (stage->inventory, stage->run_id, CALL_GATE_RELEASE, releases, 2, releases, 2),
+        -1);
     stage_digest (stage, after);
     assert_string_equal (before, after);
 }
@@ -558,14 +583,14 @@ test_missing_key (void **state)
         gate_purchase_t known = stage_purchase (sale, 7, 1, 1);
         assert_int_equal (s_code (stage, &known), ERROR_NONE);
         assert_int_equal (stage_stat (stage, sale).present, 1);
-        assert_int_equal (stage_redis_integer (stage, "DEL {s%d}:%s", (int) sale, keys[i]), 1);
+        assert_int_equal (stage_redis_integer (stage, "DEL {s%d}:%s", (int)sale, keys[i]), 1);
         s_assert_recovering (stage, sale, &known);
         assert_int_equal (stage_stat (stage, sale).present, 0);
     }
     uint64_t sale = stage_new_sale_id ();
     stage_open_gate (stage, sale, 1, 10);
     gate_purchase_t unknown = stage_purchase (sale, 7, 1, 1);
-    assert_int_equal (stage_redis_integer (stage, "HDEL {s%d}:g qmax", (int) sale), 1);
+    assert_int_equal (stage_redis_integer (stage, "HDEL {s%d}:g qmax", (int)sale), 1);
     assert_int_equal (s_code (stage, &unknown), ERROR_RECOVERING);
     assert_int_equal (stage_stat (stage, sale).present, 0);
 }
@@ -601,16 +626,25 @@ test_restart_with_its_file (void **state)
     assert_true (servers_start_redis (stage->servers));
     stage_reconnect_redis (stage);
     gate_state_t stat = stage_stat (stage, sale);
-    assert_true (stat.present == 1 && stat.same_run == 0 && stat.available == 8 && stat.journal_count == 1);
+    assert_true (stat.present == 1 && stat.same_run == 0 && stat.available == 8 &&
+                 stat.journal_count == 1);
     s_assert_recovering (stage, sale, &known);
     order_event_t event;
     assert_int_equal (stage_journal (stage, sale, 1, &event, 1), 1);
     assert_memory_equal (event.rid, known.rid, 16);
 
     assert_int_equal (s_close (stage, sale, STAGE_TOKEN).same_run, 0);
-    gate_entry_t entry = { .sale_id = sale, .epoch = 2, .token = STAGE_TOKEN, .held = 1, .user_id = 7, .quantity = 2,
-                           .body_hash = known.body_hash, .price_cents = first.price_cents, .sequence = first.sequence,
-                           .reserved_us = first.gate_us, .pay_before_us = first.pay_before_us };
+    gate_entry_t entry = { .sale_id = sale,
+                           .epoch = 2,
+                           .token = STAGE_TOKEN,
+                           .held = 1,
+                           .user_id = 7,
+                           .quantity = 2,
+                           .body_hash = known.body_hash,
+                           .price_cents = first.price_cents,
+                           .sequence = first.sequence,
+                           .reserved_us = first.gate_us,
+                           .pay_before_us = first.pay_before_us };
     memcpy (entry.rid, known.rid, 16);
     assert_int_equal (stage_gate_code (stage, CALL_GATE_LOAD, &entry, 1), ERROR_NONE);
     gate_config_t config = stage_config (sale, 2, 8);
@@ -620,7 +654,8 @@ test_restart_with_its_file (void **state)
     gate_purchase_t next = stage_purchase (sale, 8, 1, 1);
     assert_int_equal (stage_reserve_one (stage, &next).sequence, 2);
     stat = stage_stat (stage, sale);
-    assert_true (stat.same_run == 1 && stat.available == 7 && stat.held_units == 3 && stat.journal_units == 1);
+    assert_true (stat.same_run == 1 && stat.available == 7 && stat.held_units == 3 &&
+                 stat.journal_units == 1);
 }
 
 static void
@@ -633,7 +668,9 @@ test_script_flush (void **state)
     freeReplyObject (redisCommand (stage->redis, "SCRIPT FLUSH"));
     gate_purchase_t purchase = stage_purchase (sale, 7, 1, 1);
     gate_verdict_t verdict;
-    assert_int_equal (gate_call (stage->seckill, stage->run_id, CALL_GATE_RESERVE, &purchase, 1, &verdict, 1), -1);
+    assert_int_equal (
+        gate_call (stage->seckill, stage->run_id, CALL_GATE_RESERVE, &purchase, 1, &verdict, 1),
+        -1);
     assert_non_null (strstr (store_error (), "NOSCRIPT"));
     assert_true (servers_load_scripts (stage->inventory));
     assert_int_equal (stage_stat (stage, sale).available, 10);
@@ -654,19 +691,25 @@ test_memory_full (void **state)
     char before[41], after[41];
     stage_digest (stage, before);
     gate_verdict_t verdict;
-    assert_int_equal (gate_call (stage->seckill, stage->run_id, CALL_GATE_RESERVE, &fresh, 1, &verdict, 1), -1);
+    assert_int_equal (
+        gate_call (stage->seckill, stage->run_id, CALL_GATE_RESERVE, &fresh, 1, &verdict, 1), -1);
     assert_non_null (strstr (store_error (), "OOM"));
     release_t release = { .sale_id = sale, .epoch = 1 };
     memcpy (release.rid, known.rid, 16);
-    assert_int_equal (gate_call (stage->inventory, stage->run_id, CALL_GATE_RELEASE, &release, 1, &release, 1), -1);
+    assert_int_equal (
+        gate_call (stage->inventory, stage->run_id, CALL_GATE_RELEASE, &release, 1, &release, 1),
+        -1);
     stage_digest (stage, after);
     assert_string_equal (before, after);
     assert_int_equal (s_code (stage, &known), ERROR_NONE);
     order_event_t event;
     assert_int_equal (stage_journal (stage, sale, 1, &event, 1), 1);
-    journal_position_t entry = { .sale_id = sale, .epoch = 1, .entry_ms = event.entry_ms, .entry_seq = event.entry_seq };
+    journal_position_t entry = {
+        .sale_id = sale, .epoch = 1, .entry_ms = event.entry_ms, .entry_seq = event.entry_seq
+    };
     outcome_t outcome;
-    assert_int_equal (gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, &entry, 1, &outcome, 1), 1);
+    assert_int_equal (
+        gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, &entry, 1, &outcome, 1), 1);
     assert_int_equal (stage_stat (stage, sale).journal_units, 0);
     freeReplyObject (redisCommand (stage->redis, "CONFIG SET maxmemory 0"));
     assert_int_equal (s_code (stage, &fresh), ERROR_NONE);
@@ -678,8 +721,16 @@ static gate_entry_t
 s_entry (uint64_t sale, uint64_t epoch, uint64_t token, uint64_t user, uint64_t held)
 {
     gate_purchase_t purchase = stage_purchase (sale, user, 1, 1);
-    gate_entry_t entry = { .sale_id = sale, .epoch = epoch, .token = token, .held = held, .user_id = user, .quantity = 1,
-                           .body_hash = purchase.body_hash, .price_cents = 3, .sequence = user, .reserved_us = 5,
+    gate_entry_t entry = { .sale_id = sale,
+                           .epoch = epoch,
+                           .token = token,
+                           .held = held,
+                           .user_id = user,
+                           .quantity = 1,
+                           .body_hash = purchase.body_hash,
+                           .price_cents = 3,
+                           .sequence = user,
+                           .reserved_us = 5,
                            .pay_before_us = 6 };
     memcpy (entry.rid, purchase.rid, 16);
     return entry;
@@ -695,7 +746,8 @@ test_close_stops_everything (void **state)
     gate_purchase_t known = stage_purchase (sale, 7, 1, 1);
     assert_int_equal (s_code (stage, &known), ERROR_NONE);
     gate_state_t before = s_close (stage, sale, 3);
-    assert_true (before.code == ERROR_NONE && before.present == 1 && before.recovering == 0 && before.token == STAGE_TOKEN);
+    assert_true (before.code == ERROR_NONE && before.present == 1 && before.recovering == 0 &&
+                 before.token == STAGE_TOKEN);
     assert_true (before.held_units == 1 && before.journal_count == 1 && before.sequence == 1);
     s_assert_recovering (stage, sale, &known);
     gate_config_t config = stage_config (sale, 1, 0);
@@ -788,7 +840,8 @@ test_load_again_is_done (void **state)
     stage_t *stage = *state;
     uint64_t sale = stage_new_sale_id ();
     s_close (stage, sale, STAGE_TOKEN);
-    gate_entry_t entries[3] = { s_entry (sale, 1, STAGE_TOKEN, 1, 1), s_entry (sale, 1, STAGE_TOKEN, 2, 0),
+    gate_entry_t entries[3] = { s_entry (sale, 1, STAGE_TOKEN, 1, 1),
+                                s_entry (sale, 1, STAGE_TOKEN, 2, 0),
                                 s_entry (sale, 1, STAGE_TOKEN, 3, 1) };
     assert_int_equal (stage_gate_code (stage, CALL_GATE_LOAD, entries, 2), ERROR_NONE);
     char before[41], after[41];
@@ -802,9 +855,11 @@ test_load_again_is_done (void **state)
     config.sequence = 77;
     assert_int_equal (stage_gate_code (stage, CALL_GATE_OPEN, &config, 1), ERROR_NONE);
     for (uint64_t user = 1; user <= 3; user++) {
-        gate_purchase_t known = stage_purchase (sale, user, 1, 1), fresh = stage_purchase (sale, user, 2, 1);
+        gate_purchase_t known = stage_purchase (sale, user, 1, 1),
+                        fresh = stage_purchase (sale, user, 2, 1);
         gate_verdict_t verdict = stage_reserve_one (stage, &known);
-        assert_true (verdict.code == ERROR_NONE && verdict.sequence == user && verdict.pay_before_us == 6);
+        assert_true (verdict.code == ERROR_NONE && verdict.sequence == user &&
+                     verdict.pay_before_us == 6);
         assert_int_equal (s_lookup (stage, sale, known.rid).held, user == 2 ? 0 : 1);
         assert_int_equal (s_code (stage, &fresh), user == 2 ? ERROR_NONE : ERROR_ALREADY_PURCHASED);
     }
@@ -831,8 +886,11 @@ test_abandoned_loading_is_swept (void **state)
     assert_int_equal (s_lookup (stage, sale, orphan.rid).code, ERROR_NOT_FOUND);
     assert_int_equal (s_lookup (stage, sale, entry.rid).code, ERROR_NONE);
     for (int epoch = 1; epoch <= 2; epoch++)
-        assert_int_equal (stage_redis_integer (stage, "EXISTS {s%d}:%d:a {s%d}:%d:r {s%d}:%d:u {s%d}:%d:x", (int) sale, epoch,
-                                               (int) sale, epoch, (int) sale, epoch, (int) sale, epoch), 0);
+        assert_int_equal (stage_redis_integer (stage,
+                                               "EXISTS {s%d}:%d:a {s%d}:%d:r {s%d}:%d:u {s%d}:%d:x",
+                                               (int)sale, epoch, (int)sale, epoch, (int)sale, epoch,
+                                               (int)sale, epoch),
+                          0);
     /* The next opening has nothing to load and drops epoch 3 and what was given up as 4. */
     s_close (stage, sale, 4);
     gate_entry_t given_up = s_entry (sale, 4, 4, 5, 1);
@@ -842,7 +900,9 @@ test_abandoned_loading_is_swept (void **state)
     assert_int_equal (stage_gate_code (stage, CALL_GATE_OPEN, &config, 1), ERROR_NONE);
     assert_int_equal (s_lookup (stage, sale, given_up.rid).code, ERROR_NOT_FOUND);
     for (int epoch = 3; epoch <= 4; epoch++)
-        assert_int_equal (stage_redis_integer (stage, "EXISTS {s%d}:%d:a {s%d}:%d:r", (int) sale, epoch, (int) sale, epoch), 0);
+        assert_int_equal (stage_redis_integer (stage, "EXISTS {s%d}:%d:a {s%d}:%d:r", (int)sale,
+                                               epoch, (int)sale, epoch),
+                          0);
 }
 
 static void
@@ -852,7 +912,8 @@ test_sequence_never_falls (void **state)
     stage_t *stage = *state;
     uint64_t sale = stage_new_sale_id ();
     stage_open_gate (stage, sale, 1, 10);
-    gate_purchase_t a = stage_purchase (sale, 1, 1, 1), b = stage_purchase (sale, 2, 1, 1), c = stage_purchase (sale, 3, 1, 1);
+    gate_purchase_t a = stage_purchase (sale, 1, 1, 1), b = stage_purchase (sale, 2, 1, 1),
+                    c = stage_purchase (sale, 3, 1, 1);
     assert_int_equal (stage_reserve_one (stage, &a).sequence, 1);
     assert_int_equal (stage_reserve_one (stage, &b).sequence, 2);
     stage_open_gate (stage, sale, 2, 10);
@@ -898,12 +959,15 @@ test_release_is_compare_and_set (void **state)
     stage_t *stage = *state;
     uint64_t sale = stage_new_sale_id ();
     stage_open_gate (stage, sale, 1, 10);
-    gate_purchase_t a = stage_purchase (sale, 1, 1, 3), b = stage_purchase (sale, 2, 1, 1), again = stage_purchase (sale, 1, 2, 1);
+    gate_purchase_t a = stage_purchase (sale, 1, 1, 3), b = stage_purchase (sale, 2, 1, 1),
+                    again = stage_purchase (sale, 1, 2, 1);
     assert_int_equal (s_code (stage, &a), ERROR_NONE);
     assert_int_equal (s_code (stage, &b), ERROR_NONE);
     assert_int_equal (s_code (stage, &again), ERROR_ALREADY_PURCHASED);
     gate_state_t before = stage_stat (stage, sale);
-    release_t releases[4] = { { .sale_id = sale, .epoch = 1 }, { .sale_id = sale, .epoch = 1 }, { .sale_id = sale, .epoch = 1 },
+    release_t releases[4] = { { .sale_id = sale, .epoch = 1 },
+                              { .sale_id = sale, .epoch = 1 },
+                              { .sale_id = sale, .epoch = 1 },
                               { .sale_id = sale, .epoch = 1 } };
     memcpy (releases[0].rid, a.rid, 16);
     memcpy (releases[1].rid, again.rid, 16); /* unknown */
@@ -911,7 +975,9 @@ test_release_is_compare_and_set (void **state)
     memcpy (releases[3].rid, b.rid, 16);
     for (int round = 0; round < 3; round++) {
         release_t results[4];
-        assert_int_equal (gate_call (stage->inventory, stage->run_id, CALL_GATE_RELEASE, releases, 4, results, 4), 4);
+        assert_int_equal (
+            gate_call (stage->inventory, stage->run_id, CALL_GATE_RELEASE, releases, 4, results, 4),
+            4);
         for (size_t i = 0; i < 4; i++) {
             assert_int_equal (results[i].code, ERROR_NONE);
             assert_memory_equal (results[i].rid, releases[i].rid, 16);
@@ -920,7 +986,8 @@ test_release_is_compare_and_set (void **state)
     gate_state_t after = stage_stat (stage, sale);
     assert_true (after.available == 10 && after.held_units == 0 && after.changes > before.changes);
     assert_int_equal (s_code (stage, &again), ERROR_NONE);
-    assert_int_equal (stage_release (stage, sale, 1, a.rid), ERROR_NONE); /* does not touch the slot of the newer one */
+    assert_int_equal (stage_release (stage, sale, 1, a.rid),
+                      ERROR_NONE); /* does not touch the slot of the newer one */
     gate_purchase_t third = stage_purchase (sale, 1, 3, 1);
     assert_int_equal (s_code (stage, &third), ERROR_ALREADY_PURCHASED);
     assert_int_equal (stage_stat (stage, sale).available, 9);
@@ -963,24 +1030,30 @@ test_journal_delete (void **state)
         assert_int_equal (stage_journal (stage, sale, 1, events, 60), 60);
         journal_position_t ids[60];
         for (size_t i = 0; i < 60; i++)
-            ids[i] = (journal_position_t) { .sale_id = sale, .epoch = 1, .entry_ms = events[i].entry_ms,
-                                            .entry_seq = events[i].entry_seq };
+            ids[i] = (journal_position_t){ .sale_id = sale,
+                                           .epoch = 1,
+                                           .entry_ms = events[i].entry_ms,
+                                           .entry_seq = events[i].entry_seq };
         outcome_t outcome;
         for (size_t from = 0; from < 60; from += 10) {
-            size_t count = from + 15 < 60 ? 15 : 60 - from; /* overlaps: five of each are deleted twice */
+            size_t count =
+                from + 15 < 60 ? 15 : 60 - from; /* overlaps: five of each are deleted twice */
             for (size_t i = from; i < from + 10; i++)
                 units -= purchases[i].quantity;
             uint64_t overlap = 0;
             for (size_t i = from + 10; i < from + count; i++)
                 overlap += purchases[i].quantity;
-            assert_int_equal (gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, ids + from, count, &outcome, 1), 1);
+            assert_int_equal (gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE,
+                                         ids + from, count, &outcome, 1),
+                              1);
             gate_state_t stat = stage_stat (stage, sale);
             assert_int_equal (stat.journal_units, units - overlap);
             assert_int_equal (stat.journal_count, 60 - from - count);
         }
         gate_state_t stat = stage_stat (stage, sale);
         assert_true (stat.present == 1 && stat.journal_count == 0 && stat.journal_units == 0);
-        assert_int_equal (gate_call (stage->broker, "", CALL_JOURNAL_DELETE, ids, 60, &outcome, 1), 1);
+        assert_int_equal (gate_call (stage->broker, "", CALL_JOURNAL_DELETE, ids, 60, &outcome, 1),
+                          1);
         assert_int_equal (stage_stat (stage, sale).changes, stat.changes);
     }
 }
@@ -997,18 +1070,23 @@ test_journal_delete_in_every_state (void **state)
     s_close (stage, sale, STAGE_TOKEN);
     order_event_t event;
     assert_int_equal (stage_journal (stage, sale, 1, &event, 1), 1);
-    journal_position_t entry = { .sale_id = sale, .epoch = 1, .entry_ms = event.entry_ms, .entry_seq = event.entry_seq };
+    journal_position_t entry = {
+        .sale_id = sale, .epoch = 1, .entry_ms = event.entry_ms, .entry_seq = event.entry_seq
+    };
     outcome_t outcome;
-    assert_int_equal (gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, &entry, 1, &outcome, 1), 1);
+    assert_int_equal (
+        gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, &entry, 1, &outcome, 1), 1);
     assert_int_equal (stage_stat (stage, sale).journal_count, 0);
     gate_config_t config = stage_config (sale, 2, 9);
     assert_int_equal (stage_gate_code (stage, CALL_GATE_OPEN, &config, 1), ERROR_NONE);
     gate_state_t before = stage_stat (stage, sale);
-    assert_int_equal (gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, &entry, 1, &outcome, 1), 1);
+    assert_int_equal (
+        gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, &entry, 1, &outcome, 1), 1);
     assert_int_equal (stage_stat (stage, sale).changes, before.changes);
     entry.sale_id = stage_new_sale_id ();
-    assert_int_equal (gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, &entry, 1, &outcome, 1), 1);
-    assert_int_equal (stage_redis_integer (stage, "EXISTS {s%d}:g", (int) entry.sale_id), 0);
+    assert_int_equal (
+        gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, &entry, 1, &outcome, 1), 1);
+    assert_int_equal (stage_redis_integer (stage, "EXISTS {s%d}:g", (int)entry.sale_id), 0);
 }
 
 static void
@@ -1018,19 +1096,23 @@ test_planted_entry_is_poison_not_harm (void **state)
     stage_t *stage = *state;
     uint64_t sale = stage_new_sale_id ();
     stage_open_gate (stage, sale, 1, 10);
-    freeReplyObject (redisCommand (stage->redis, "XADD {s%d}:1:x * rubbish 1", (int) sale));
+    freeReplyObject (redisCommand (stage->redis, "XADD {s%d}:1:x * rubbish 1", (int)sale));
     gate_purchase_t purchase = stage_purchase (sale, 1, 1, 2);
     assert_int_equal (s_code (stage, &purchase), ERROR_NONE);
-    redisReply *reply = redisCommand (stage->broker, "XRANGE {s%d}:1:x - +", (int) sale);
+    redisReply *reply = redisCommand (stage->broker, "XRANGE {s%d}:1:x - +", (int)sale);
     assert_int_equal (reply->elements, 2);
-    journal_position_t ids[2] = { { .sale_id = sale, .epoch = 1 }, { .sale_id = sale, .epoch = 1 } };
+    journal_position_t ids[2] = { { .sale_id = sale, .epoch = 1 },
+                                  { .sale_id = sale, .epoch = 1 } };
     for (size_t i = 0; i < 2; i++)
-        sscanf (reply->element[i]->element[0]->str, "%" SCNu64 "-%" SCNu64, &ids[i].entry_ms, &ids[i].entry_seq);
+        sscanf (reply->element[i]->element[0]->str, "%" SCNu64 "-%" SCNu64, &ids[i].entry_ms,
+                &ids[i].entry_seq);
     freeReplyObject (reply);
     outcome_t outcome;
-    assert_int_equal (gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, ids, 1, &outcome, 1), 1);
+    assert_int_equal (
+        gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, ids, 1, &outcome, 1), 1);
     assert_int_equal (stage_stat (stage, sale).journal_count, 1);
-    assert_int_equal (gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, ids, 2, &outcome, 1), 1);
+    assert_int_equal (
+        gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, ids, 2, &outcome, 1), 1);
     assert_int_equal (stage_stat (stage, sale).journal_units, 0);
 }
 
@@ -1054,10 +1136,32 @@ test_users (void **state)
     stage_t *stage = *state;
     redisContext *all[] = { stage->seckill, stage->inventory, stage->broker };
     const char *allowed[] = { "PING", "TIME", "INFO server", "CLIENT SETNAME x" };
-    const char *denied[] = { "INFO", "INFO keyspace", "EVAL return(1) 0", "CONFIG GET *", "SCRIPT FLUSH", "FLUSHALL", "FLUSHDB",
-                             "KEYS *", "SCAN 0", "DEL {s1}:g", "DEBUG DIGEST", "ACL LIST", "SHUTDOWN", "SAVE", "BGREWRITEAOF",
-                             "CLIENT KILL TYPE normal", "MONITOR", "SUBSCRIBE x", "FCALL f 0", "FUNCTION FLUSH", "SWAPDB 0 1",
-                             "HGET other x", "HMGET {s1}y x", "XADD {s1}:1:xx * a b", "REPLICAOF NO ONE", "SELECT 1" };
+    const char *denied[] = { "INFO",
+                             "INFO keyspace",
+                             "EVAL return(1) 0",
+                             "CONFIG GET *",
+                             "SCRIPT FLUSH",
+                             "FLUSHALL",
+                             "FLUSHDB",
+                             "KEYS *",
+                             "SCAN 0",
+                             "DEL {s1}:g",
+                             "DEBUG DIGEST",
+                             "ACL LIST",
+                             "SHUTDOWN",
+                             "SAVE",
+                             "BGREWRITEAOF",
+                             "CLIENT KILL TYPE normal",
+                             "MONITOR",
+                             "SUBSCRIBE x",
+                             "FCALL f 0",
+                             "FUNCTION FLUSH",
+                             "SWAPDB 0 1",
+                             "HGET other x",
+                             "HMGET {s1}y x",
+                             "XADD {s1}:1:xx * a b",
+                             "REPLICAOF NO ONE",
+                             "SELECT 1" };
     for (size_t user = 0; user < 3; user++) {
         for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
             s_assert_allowed (all[user], true, allowed[i]);

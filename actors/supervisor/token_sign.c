@@ -1,4 +1,4 @@
-#include "token.h"
+#include "token_sign.h"
 
 #include <inttypes.h>
 #include <sodium.h>
@@ -10,11 +10,11 @@
 #define BASE64URL sodium_base64_VARIANT_URLSAFE_NO_PADDING
 
 bool
-token_key_read (const char *hex, uint8_t *key)
+token_sign_key (const char *hex, uint8_t *key)
 {
     size_t count;
-    return sodium_hex2bin (key, TOKEN_KEY_BYTES, hex, strlen (hex), NULL, &count, NULL) == 0 &&
-           count == TOKEN_KEY_BYTES;
+    return sodium_hex2bin (key, SIGNING_KEY_BYTES, hex, strlen (hex), NULL, &count, NULL) == 0 &&
+           count == SIGNING_KEY_BYTES;
 }
 
 void
@@ -32,13 +32,14 @@ token_sign (const uint8_t *key, uint64_t user_id, const char *username, const ch
                                 now_s + life_s, now_s, id_hex, username, role, user_id);
     size_t used = strlen (TOKEN_HEADER);
     memcpy (token, TOKEN_HEADER ".", used + 1);
-    sodium_bin2base64 (token + used + 1, TOKEN_BYTES_MAX - used - 1, (const uint8_t *)claims,
+    sodium_bin2base64 (token + used + 1, SIGNED_TOKEN_BYTES_MAX - used - 1, (const uint8_t *)claims,
                        (size_t)claim_count, BASE64URL);
     used += 1 + strlen (token + used + 1);
     crypto_auth_hmacsha256_state state;
-    crypto_auth_hmacsha256_init (&state, key, TOKEN_KEY_BYTES);
+    crypto_auth_hmacsha256_init (&state, key, SIGNING_KEY_BYTES);
     crypto_auth_hmacsha256_update (&state, (const uint8_t *)token, used);
     crypto_auth_hmacsha256_final (&state, mac);
     token[used] = '.';
-    sodium_bin2base64 (token + used + 1, TOKEN_BYTES_MAX - used - 1, mac, sizeof mac, BASE64URL);
+    sodium_bin2base64 (token + used + 1, SIGNED_TOKEN_BYTES_MAX - used - 1, mac, sizeof mac,
+                       BASE64URL);
 }
