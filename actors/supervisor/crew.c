@@ -14,6 +14,8 @@
 #define BACKOFF_MAX_US 5000000u
 /*  Between taking an edge from nginx and ending it: nginx needs about 50 ms to put its new workers to work. */
 #define EDGE_OUT_US 300000u
+/*  An edge that crashed is back within 200 ms as a rule. */
+#define EDGE_GRACE_US 2000000u
 #define KILL_AFTER_US 2000000u
 /*  A live process that no broker has heard of for so long hangs. */
 #define UNSEEN_US 15000000u
@@ -65,9 +67,11 @@ static void
 s_start (slot_t *slot, uint64_t kind, uint64_t number, uint64_t now_us, effects_t *effects)
 {
     CHECK (slot->pid == 0);
-    uint64_t quick_deaths = slot->quick_deaths;
+    slot_t before = *slot;
     memset (slot, 0, sizeof *slot);
-    slot->quick_deaths = quick_deaths;
+    slot->quick_deaths = before.quick_deaths;
+    slot->crashed_us = before.crashed_us;
+    memcpy (slot->served, before.served, sizeof slot->served);
     slot->state = SLOT_STARTING;
     slot->started_us = now_us;
     slot->unseen_us = now_us;
@@ -164,13 +168,17 @@ crew_ended (crew_t *self, uint64_t kind, uint64_t number, uint64_t pid, uint64_t
     bool was_asked = slot->state != SLOT_UP && slot->state != SLOT_STARTING;
     bool is_wanted = slot_is_wanted (slot) && !self->is_stopping;
     bool is_quick = !was_asked && now_us - slot->started_us < QUICK_US;
-    uint64_t quick_deaths = is_quick ? slot->quick_deaths + 1 : 0;
+    slot_t ended = *slot;
     memset (slot, 0, sizeof *slot);
     if (!is_wanted)
         return true;
+    if (!was_asked && ended.served[0]) {
+        slot->crashed_us = ended.crashed_us ? ended.crashed_us : now_us;
+        memcpy (slot->served, ended.served, sizeof slot->served);
+    }
     slot->state = SLOT_WAITING;
-    slot->quick_deaths = quick_deaths;
-    slot->due_us = now_us + s_backoff_us (quick_deaths);
+    slot->quick_deaths = is_quick ? ended.quick_deaths + 1 : 0;
+    slot->due_us = now_us + s_backoff_us (slot->quick_deaths);
     if (!was_asked) {
         effects_add (effects, METRIC_RESTARTS, kind, 1);
         effects_log (effects, LOG_LEVEL_WARNING, "process_ended",
@@ -210,37 +218,57 @@ crew_unseen (crew_t *self, const process_t *process, uint64_t now_us)
 }
 
 static bool
-s_is_served (const slot_t *slot, bool only_seen)
+s_is_serving (const slot_t *slot)
 {
-    return slot->state == SLOT_UP && slot->was_ready && slot->http_endpoint[0] &&
-           (!only_seen || slot->unseen_us == 0);
+    return slot->state == SLOT_UP && slot->was_ready && slot->http_endpoint[0];
+}
+
+/*  What nginx is to be told of an edge, into slot->served; "" = nothing. */
+static void
+s_choose_served (slot_t *slot, bool only_seen, uint64_t now_us)
+{
+    bool may_return = slot->state == SLOT_WAITING || slot->state == SLOT_STARTING ||
+                      (slot->state == SLOT_UP && !slot->leaves);
+    if (s_is_serving (slot) && (!only_seen || slot->unseen_us == 0)) {
+        memcpy (slot->served, slot->http_endpoint, sizeof slot->served);
+        slot->crashed_us = 0;
+        return;
+    }
+    /* its pipe may break a moment before its end is reported */
+    if (s_is_serving (slot) && slot->served[0] && !slot->crashed_us)
+        slot->crashed_us = now_us;
+    if (!slot->crashed_us || !may_return || now_us >= slot->crashed_us + EDGE_GRACE_US) {
+        slot->served[0] = 0;
+        slot->crashed_us = 0;
+    }
 }
 
 /*  nginx gets the edges that were ready once and are in the directory; one that is not ready at the moment still serves what it
     knows. When none is in the directory, all that live: it is the directory that is away then. */
 static void
-s_tell_edges (crew_t *self, effects_t *effects)
+s_tell_edges (crew_t *self, uint64_t now_us, effects_t *effects)
 {
-    const slot_t *slots = self->slots[KIND_EDGE];
+    slot_t *slots = self->slots[KIND_EDGE];
     size_t seen = 0;
-    for (uint64_t number = 1; number <= SLOTS_MAX; number++)
-        seen += s_is_served (&slots[number], true);
     uint64_t digest = 1;
     for (uint64_t number = 1; number <= SLOTS_MAX; number++)
-        if (s_is_served (&slots[number], seen > 0))
-            digest = hash_pair (hash_pair (digest, number), slots[number].pid);
+        seen += s_is_serving (&slots[number]) && slots[number].unseen_us == 0;
+    for (uint64_t number = 1; number <= SLOTS_MAX; number++) {
+        s_choose_served (&slots[number], seen > 0, now_us);
+        if (slots[number].served[0])
+            digest = hash_pair (
+                hash_bytes (digest, slots[number].served, strlen (slots[number].served)), number);
+    }
     if (digest == self->edges_digest)
         return;
     self->edges_digest = digest;
     effects_send (effects, s_program, MSG_TOPOLOGY);
     for (uint64_t number = 1; number <= SLOTS_MAX; number++)
-        if (s_is_served (&slots[number], seen > 0)) {
+        if (slots[number].served[0]) {
             process_t *edge = effects_entry (effects, &record_process);
             edge->kind = KIND_EDGE;
             edge->number = number;
-            edge->pid = slots[number].pid;
-            snprintf (edge->http_endpoint, sizeof edge->http_endpoint, "%s",
-                      slots[number].http_endpoint);
+            memcpy (edge->http_endpoint, slots[number].served, sizeof edge->http_endpoint);
         }
 }
 
@@ -291,7 +319,7 @@ crew_settle (crew_t *self, uint64_t now_us, effects_t *effects)
     }
     for (size_t i = 0; i < supervisor_start_order_count; i++)
         s_settle_kind (self, supervisor_start_order[i], now_us, effects);
-    s_tell_edges (self, effects);
+    s_tell_edges (self, now_us, effects);
 }
 
 void
@@ -320,7 +348,7 @@ s_unseen_due_us (const crew_t *self, uint64_t kind, const slot_t *slot)
 }
 
 static uint64_t
-s_slot_due_us (const crew_t *self, uint64_t kind, const slot_t *slot)
+s_step_due_us (const crew_t *self, uint64_t kind, const slot_t *slot)
 {
     switch (slot->state) {
     case SLOT_WAITING:
@@ -335,6 +363,15 @@ s_slot_due_us (const crew_t *self, uint64_t kind, const slot_t *slot)
         break;
     }
     return UINT64_MAX;
+}
+
+static uint64_t
+s_slot_due_us (const crew_t *self, uint64_t kind, const slot_t *slot)
+{
+    uint64_t due_us = s_step_due_us (self, kind, slot);
+    uint64_t grace_us =
+        slot->crashed_us && !self->is_stopping ? slot->crashed_us + EDGE_GRACE_US : UINT64_MAX;
+    return due_us < grace_us ? due_us : grace_us;
 }
 
 uint64_t
@@ -354,8 +391,8 @@ static void
 s_tick_slot (crew_t *self, uint64_t kind, uint64_t number, uint64_t now_us, effects_t *effects)
 {
     slot_t *slot = &self->slots[kind][number];
-    if (s_slot_due_us (self, kind, slot) > now_us)
-        return;
+    if (s_step_due_us (self, kind, slot) > now_us)
+        return; /* an edge's grace is looked at by crew_settle */
     if (slot->state == SLOT_WAITING)
         s_start (slot, kind, number, now_us, effects);
     else if (slot->state == SLOT_OUT)

@@ -14,7 +14,9 @@
     1. A number is started again only after the end of its process was confirmed: start happens in WAITING and EMPTY alone,
        and both have no pid.
     2. SIGKILL follows SIGTERM by no less than drain_ms + KILL_AFTER_US, or an absence from the directory of UNSEEN_US.
-    3. Only an edge that was ready since its start, and is not leaving, is given to nginx.                                   */
+    3. Only an edge that was ready since its start, and is not leaving, is given to nginx; one that crashed stays for EDGE_GRACE_US:
+       nginx passes over it meanwhile, and needs no reload (which costs idle clients their connection) when it comes back on its port.
+*/
 
 #ifndef MS_CREW_H
 #define MS_CREW_H
@@ -47,6 +49,9 @@ typedef struct slot_t {
     uint64_t returns;   /* it is started again when it has left */
     uint64_t leaves;    /* to leave as soon as it has a pid */
     char http_endpoint[65];
+    char served[65]; /* edge: what nginx was told; kept over a crash, see below */
+    uint64_t
+        crashed_us; /* edge: since when what nginx was told is not there; 0 = it is, or nginx was told nothing */
 } slot_t;
 
 typedef struct crew_t {

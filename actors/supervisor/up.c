@@ -32,6 +32,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/*  An edge that ended sooner than this after its start does not get its old port again: it may be what it died of. */
+#define PORT_TRIAL_US 2000000u
 /*  A store that does not answer so long after its start is not going to; PostgreSQL may have to recover first. */
 #define STORE_PATIENCE_US 60000000u
 #define STORE_LOOK_US 10000
@@ -44,6 +46,7 @@ typedef struct child_t {
     pid_t pid;
     uint64_t kind;
     uint64_t number;
+    uint64_t started_us;
 } child_t;
 
 typedef struct up_t {
@@ -56,7 +59,8 @@ typedef struct up_t {
     size_t started_count;
     process_t edges[WANTED_MAX + 1u]; /* that nginx is to serve */
     size_t edge_count;
-    uint64_t reload_us; /* when nginx is due to hear of them; UINT64_MAX = it has */
+    char ports[WANTED_MAX + 2u][8]; /* by number: the last port of that edge, for its successor */
+    uint64_t reload_us;             /* when nginx is due to hear of them; UINT64_MAX = it has */
     int watch_fd, child_fd, report_fd, timer_fd;
 } up_t;
 
@@ -109,7 +113,14 @@ s_spawn_actor (const up_t *self, uint64_t kind, uint64_t number, char *reason)
                      .folder = instance_file (self->instance, "run"),
                      .log_path =
                          instance_file (self->instance, "log/%s-%s.log", kind_name (kind), text) };
-    return spawn_start (&what, reason);
+    bool has_port =
+        kind == KIND_EDGE && self->instance->params.edge_port == 0 && self->ports[number][0];
+    if (has_port)
+        setenv ("MINISHOP_EDGE_PORT", self->ports[number], 1);
+    pid_t pid = spawn_start (&what, reason);
+    if (has_port)
+        unsetenv ("MINISHOP_EDGE_PORT");
+    return pid;
 }
 
 static void
@@ -120,7 +131,9 @@ s_start_actor (up_t *self, uint64_t kind, uint64_t number)
     if (pid < 0)
         log_write (LOG_LEVEL_ERROR, "process_not_started", "%s/%" PRIu64 ": %s", kind_name (kind),
                    number, reason);
-    child_t child = { .pid = pid > 0 ? pid : 0, .kind = kind, .number = number };
+    child_t child = {
+        .pid = pid > 0 ? pid : 0, .kind = kind, .number = number, .started_us = clock_now_us ()
+    };
     CHECK (self->started_count < CHILDREN_MAX && self->child_count < CHILDREN_MAX);
     self->started[self->started_count++] = child;
     if (child.pid)
@@ -154,6 +167,11 @@ s_take_edges (up_t *self, const process_t *edges, size_t count)
 {
     self->edge_count = count < WANTED_MAX + 1u ? count : WANTED_MAX + 1u;
     memcpy (self->edges, edges, self->edge_count * sizeof *edges);
+    for (size_t i = 0; i < self->edge_count; i++) {
+        const char *colon = strrchr (edges[i].http_endpoint, ':');
+        if (colon && edges[i].number <= WANTED_MAX + 1u)
+            snprintf (self->ports[edges[i].number], sizeof self->ports[0], "%.5s", colon + 1);
+    }
     self->reload_us = clock_now_us () + RELOAD_GATHER_US;
     s_wake_at (self, self->reload_us);
 }
@@ -217,6 +235,8 @@ s_report_ended (up_t *self, host_t *host, pid_t pid, int status)
         if (child.pid != pid)
             continue;
         self->children[i] = self->children[--self->child_count];
+        if (child.kind == KIND_EDGE && clock_now_us () - child.started_us < PORT_TRIAL_US)
+            self->ports[child.number][0] = 0;
         log_write (LOG_LEVEL_INFO, "exit", "%s/%" PRIu64 " pid %ld, %s %d", kind_name (child.kind),
                    child.number, (long)pid, WIFSIGNALED (status) ? "signal" : "code",
                    WIFSIGNALED (status) ? WTERMSIG (status) : WEXITSTATUS (status));

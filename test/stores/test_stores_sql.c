@@ -305,7 +305,7 @@ test_second_active_order (void **state)
 {
     /* A shopper's second active order, in the same batch or a later one, is rejected with a release and takes nobody's unit. */
     stage_t *stage = *state;
-    uint64_t sale = stage_new_sale (stage, 3);
+    uint64_t sale = stage_new_sale (stage, 4);
     order_event_t events[4] = { stage_event (sale, 1, 1, 1, 1, 1),
                                 stage_event (sale, 1, 1, 2, 1, 2),
                                 stage_event (sale, 1, 2, 1, 1, 3),
@@ -318,6 +318,7 @@ test_second_active_order (void **state)
     assert_string_equal (s_order (stage, events[1].rid).reason, "duplicate");
     order_event_t third = stage_event (sale, 1, 1, 3, 1, 5);
     assert_int_equal (stage_write_one (stage, &third), ERROR_REJECTED);
+    assert_string_equal (s_order (stage, third.rid).reason, "duplicate");
     stage_finish_order (stage->sql, sale, events[0].rid, ORDER_CANCELLED);
     order_event_t fourth = stage_event (sale, 1, 1, 4, 1, 6);
     assert_int_equal (stage_write_one (stage, &fourth), ERROR_NONE);

@@ -3,3 +3,6 @@ ms_test (unit test_gateway ms_gateway)
 if (TARGET test_gateway)
   target_link_options (test_gateway PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc)
 endif ()
+# jansson and libjwt are oracles here: the edge itself uses neither
+ms_test (unit test_http_json ms_http PkgConfig::JANSSON)
+ms_test (unit test_http_routes ms_http)

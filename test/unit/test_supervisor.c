@@ -296,8 +296,7 @@ test_takes_an_edge_from_nginx_first (void **state)
     s_world_destroy (world);
 }
 
-/*  nginx is told an edge when it is ready for the first time, keeps it while it is not ready for a moment, and loses it when it
-    has ended. */
+/*  nginx is told an edge when it is ready for the first time, and keeps it while it is not ready for a moment. */
 static void
 test_tells_nginx_the_edges (void **state)
 {
@@ -313,8 +312,39 @@ test_tells_nginx_the_edges (void **state)
     s_clear (world);
     s_peer (world, EVENT_PEER_UP, KIND_EDGE, 1, STATE_STARTING);
     assert_string_equal (world->text, "");
+    s_world_destroy (world);
+}
+
+/*  An edge that crashed stays with nginx for 2 s, so that nothing is reloaded if it returns on its port; then it is taken out. */
+static void
+test_keeps_a_crashed_edge_for_a_moment (void **state)
+{
+    (void)state;
+    world_t *world = s_ready_world ("edge=2 broker=1");
+    world->now_us += 60 * SECOND;
+    uint64_t crashed_us = world->now_us, port_pid = world->pids[KIND_EDGE][1];
+    s_peer (world, EVENT_PEER_DOWN, KIND_EDGE, 1, STATE_READY);
     s_ended (world, KIND_EDGE, 1);
-    s_assert_says (world, "client/1 TOPOLOGY []");
+    assert_true (s_tick (world, world->now_us));
+    assert_int_equal (s_obey (world), 1);
+    s_assert_silent (world, "TOPOLOGY");
+    char kept[80];
+    snprintf (kept, sizeof kept, "http://127.0.0.1:%" PRIu64, 9000 + port_pid);
+    world->now_us += SECOND;
+    process_t same_port = {
+        .kind = KIND_EDGE, .number = 1, .pid = world->pids[KIND_EDGE][1], .state = STATE_READY
+    };
+    memcpy (same_port.http_endpoint, kept, strlen (kept) + 1);
+    s_step (world, (event_t){ .type = EVENT_PEER_UP, .peer = &same_port });
+    s_assert_silent (world, "TOPOLOGY");
+    s_ended (world, KIND_EDGE, 2);
+    crashed_us = world->now_us;
+    s_clear (world);
+    while (s_tick (world, crashed_us + 2 * SECOND))
+        if (strstr (world->text, "TOPOLOGY"))
+            break;
+    s_assert_says (world, kept);
+    assert_int_equal (world->now_us - crashed_us, 2 * SECOND);
     s_world_destroy (world);
 }
 
@@ -537,6 +567,7 @@ main (void)
         cmocka_unit_test (test_drains_then_kills),
         cmocka_unit_test (test_takes_an_edge_from_nginx_first),
         cmocka_unit_test (test_tells_nginx_the_edges),
+        cmocka_unit_test (test_keeps_a_crashed_edge_for_a_moment),
         cmocka_unit_test (test_rolls),
         cmocka_unit_test (test_restarts_in_place),
         cmocka_unit_test (test_kills_what_hangs),
