@@ -66,7 +66,8 @@ s_print_spared (FILE *out, const char *cidrs, char *reason)
     return true;
 }
 
-/*  An edge serves edge_connections at once; of them the other worker may keep some idle. */
+/*  An edge serves edge_connections at once; of them the other worker may keep some idle. max_fails 0: a dead edge refuses connections
+    at once and is back in a moment; counting would keep it out for a second, and with two of them answer 503 for that long. */
 static void
 s_print_edges (FILE *out, const params_t *params, const process_t *edges, size_t count)
 {
@@ -75,9 +76,7 @@ s_print_edges (FILE *out, const params_t *params, const process_t *edges, size_t
                                                         : params->edge_connections / 2;
     for (size_t i = 0; i < count; i++) {
         const char *address = strstr (edges[i].http_endpoint, "://");
-        fprintf (out,
-                 "        server %s max_conns=%" PRIu64
-                 " max_fails=3 fail_timeout=1s; # edge/%" PRIu64 "\n",
+        fprintf (out, "        server %s max_conns=%" PRIu64 " max_fails=0; # edge/%" PRIu64 "\n",
                  address ? address + 3 : edges[i].http_endpoint, most, edges[i].number);
     }
     if (count == 0)
@@ -106,11 +105,12 @@ s_print_problem (FILE *out, const char *location, error_code_t code, const char 
         fprintf (out, "            add_header %s always;\n", header);
     fprintf (out,
              "            return %u "
-             "'{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%u,\"detail\":\"%s\",\"code\":"
+             "'{\"type\":\"urn:minishop:error:%s\",\"title\":\"%s\",\"status\":%u,\"detail\":\"%"
+             "s\",\"code\":"
              "\"%s\","
              "\"request_id\":\"$request_id\",\"trace_id\":\"$trace_id\",%s%s\"retryable\":%s}';\n  "
              "      }\n",
-             row->http_status, row->title, row->http_status, detail, row->code,
+             row->http_status, row->code, row->title, row->http_status, detail, row->code,
              code == ERROR_RATE_LIMITED ? "\"limit\":\"ip\"," : "", retry,
              row->retryable ? "true" : "false");
 }

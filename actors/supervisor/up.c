@@ -32,7 +32,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/*  An edge that ended sooner than this after its start does not get its old port again: it may be what it died of. */
+/*  An edge that gave up sooner than this after its start does not get its old port again: another program may have it. */
 #define PORT_TRIAL_US 2000000u
 /*  A store that does not answer so long after its start is not going to; PostgreSQL may have to recover first. */
 #define STORE_PATIENCE_US 60000000u
@@ -235,7 +235,8 @@ s_report_ended (up_t *self, host_t *host, pid_t pid, int status)
         if (child.pid != pid)
             continue;
         self->children[i] = self->children[--self->child_count];
-        if (child.kind == KIND_EDGE && clock_now_us () - child.started_us < PORT_TRIAL_US)
+        if (child.kind == KIND_EDGE && WIFEXITED (status) &&
+            clock_now_us () - child.started_us < PORT_TRIAL_US)
             self->ports[child.number][0] = 0;
         log_write (LOG_LEVEL_INFO, "exit", "%s/%" PRIu64 " pid %ld, %s %d", kind_name (child.kind),
                    child.number, (long)pid, WIFSIGNALED (status) ? "signal" : "code",

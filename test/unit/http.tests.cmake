@@ -6,3 +6,5 @@ endif ()
 # jansson and libjwt are oracles here: the edge itself uses neither
 ms_test (unit test_http_json ms_http PkgConfig::JANSSON)
 ms_test (unit test_http_routes ms_http)
+ms_test (unit test_http_request ms_http PkgConfig::JWT)
+ms_test (unit test_http_snapshots ms_http)

@@ -33,7 +33,7 @@ s_read_openapi (void)
     while (fgets (line, sizeof line, file)) {
         line[strcspn (line, "\n")] = 0;
         if (line[0] && line[0] != ' ')
-            snprintf (part, sizeof part, "%s", line);
+            snprintf (part, sizeof part, "%.30s", line);
         if (strncmp (line, "    Code:", 9) == 0)
             is_code = true;
         if (is_code && strncmp (line, "        - ", 10) == 0)

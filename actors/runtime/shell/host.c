@@ -46,6 +46,8 @@ typedef enum source_t {
 /*  After SIGTERM: quiet time that shows that no peer sends any more. */
 #define QUIET_US 200000u
 #define DEPARTED_MAX 128
+/*  Before a heartbeat that found no pipe is sent again. */
+#define HEARTBEAT_AGAIN_US 5000u
 
 typedef struct loopback_t {
     header_t header;
@@ -139,7 +141,7 @@ s_learn_console (host_t *self, const header_t *header)
     links_learn (self->links, &console);
 }
 
-static void
+static bool
 s_send (host_t *self, header_t *header, const record_t *record, const void *entries, size_t count)
 {
     header->protocol = PROTOCOL_VERSION;
@@ -152,11 +154,11 @@ s_send (host_t *self, header_t *header, const record_t *record, const void *entr
     if (header->to_kind == KIND_CLIENT) {
         if (self->deliver)
             self->deliver (self->local_context, header, entries, count);
-        return;
+        return true;
     }
     if (s_is_self (self, header)) {
         s_loop_back (self, header, record, entries, count);
-        return;
+        return true;
     }
     if (header->to_kind == KIND_CONSOLE)
         s_learn_console (self, header);
@@ -168,6 +170,7 @@ s_send (host_t *self, header_t *header, const record_t *record, const void *entr
         links_send (self->links, header->to_kind, header->to_number, header->to_incarnation,
                     self->header_bytes, header_count, self->body_bytes, body_count);
     metrics_add (is_sent ? METRIC_MESSAGES_SENT : METRIC_MESSAGES_DROPPED, header->type, 1);
+    return is_sent;
 }
 
 /* -------------------------------------------------------------------------- effects */
@@ -265,26 +268,30 @@ s_topology_version (host_t *self, uint64_t broker_number)
     return &self->topology_versions[broker_number <= BROKERS_MAX ? broker_number : 0];
 }
 
-static void
+/*  Returns false if it was not sent though there is a connection: the pipe is not quite there yet. */
+static bool
 s_heartbeat_to (host_t *self, const process_t *broker)
 {
     header_t header = { .type = MSG_HEARTBEAT,
                         .to_kind = KIND_BROKER,
                         .to_number = broker->number,
                         .batch_id = *s_topology_version (self, broker->number) };
-    s_send (self, &header, &record_process, &self->self, 1);
+    return s_send (self, &header, &record_process, &self->self, 1) ||
+           !links_is_connected (self->links, KIND_BROKER, broker->number);
 }
 
 static void
 s_heartbeat (host_t *self)
 {
     const process_t *peer;
+    bool is_told = true;
     for (size_t i = 0; (peer = links_at (self->links, i)); i++)
         if (peer->kind == KIND_BROKER)
-            s_heartbeat_to (self, peer);
+            is_told &= s_heartbeat_to (self, peer);
     if (self->self.kind == KIND_BROKER)
         s_heartbeat_to (self, &self->self);
-    self->next_heartbeat_us = clock_now_us () + self->params.heartbeat_ms * 1000;
+    self->next_heartbeat_us =
+        clock_now_us () + (is_told ? self->params.heartbeat_ms * 1000 : HEARTBEAT_AGAIN_US);
 }
 
 /*  Refreshes what the process says of itself; a change that others act on is told at once. */
@@ -343,7 +350,7 @@ s_on_link_change (void *context, link_change_t change, const process_t *process)
     host_t *self = context;
     if (change == LINK_CONNECTED) {
         if (process->kind == KIND_BROKER)
-            s_heartbeat_to (self, process);
+            s_heartbeat (self);
         if (process->incarnation)
             s_tell_peer (self, EVENT_PEER_UP, process);
         return;

@@ -257,6 +257,10 @@ s_process_link (links_t *self, link_t *link)
     while ((event = s_next_event (link))) {
         if (event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED && !link->is_connected) {
             link->is_connected = true;
+            /* the socket takes in the new pipe now; a send would look for it only once in a while */
+            int ignored;
+            size_t size = sizeof ignored;
+            zmq_getsockopt (link->socket, ZMQ_EVENTS, &ignored, &size);
             process_t process = link->process;
             self->change (self->context, LINK_CONNECTED, &process);
             return false; /* the listener may have changed the table */
