@@ -29,6 +29,7 @@ void handle_purchase_create (exchange_t *self);
 void handle_purchase_get (exchange_t *self);
 void handle_order_list (exchange_t *self);
 void handle_order_get (exchange_t *self);
+void handle_operator_order_get (exchange_t *self);
 
 /* operator_sale_handlers.c */
 void handle_operator_sale_create (exchange_t *self);

@@ -12,7 +12,9 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define OPERATIONS_THREADS 8u
 /*  Workers outlast the core's deadlines by far: only a core that stands still makes one give up. */
@@ -139,6 +141,11 @@ s_run (program_t *self)
                    server_endpoint (self->public_server),
                    server_endpoint (self->operations_server));
         status = host_run (self->host);
+        /* Everything is answered and no work comes. The listeners' threads wait for the next request of idle connections, up to
+           two seconds each time: the end of the process closes them, and nginx asks another edge. */
+        host_destroy (&self->host);
+        fflush (NULL);
+        _exit (status); /* other threads still run: nothing of theirs may be torn down under them */
     }
     s_close (self);
     return status;

@@ -16,9 +16,10 @@ s_code_of (const answer_t *answer)
     return (error_code_t)outcome->code;
 }
 
-/*  What the gate holds of the rid, as an order. Returns ERROR_NONE if the asker holds it, else ERROR_NOT_FOUND, or why nobody knows. */
+/*  What the gate holds of the rid, as an order. Returns ERROR_NONE if the asker holds it or is an operator, else ERROR_NOT_FOUND, or why
+    nobody knows. */
 static error_code_t
-s_ask_gate (exchange_t *self, const uint8_t rid[RID_BYTES], order_t *order)
+s_ask_gate (exchange_t *self, const uint8_t rid[RID_BYTES], bool is_operator, order_t *order)
 {
     query_t query = { .sale_id = identity_sale_of (rid), .user_id = self->token.user_id };
     sale_terms_t terms;
@@ -36,7 +37,7 @@ s_ask_gate (exchange_t *self, const uint8_t rid[RID_BYTES], order_t *order)
     const holding_t *holding = answer.entries;
     if (holding->code)
         return (error_code_t)holding->code;
-    if (!holding->held || holding->user_id != self->token.user_id)
+    if (!holding->held || (!is_operator && holding->user_id != self->token.user_id))
         return ERROR_NOT_FOUND;
     *order = (order_t){ .sale_id = query.sale_id,
                         .user_id = holding->user_id,
@@ -52,10 +53,11 @@ s_ask_gate (exchange_t *self, const uint8_t rid[RID_BYTES], order_t *order)
 }
 
 static error_code_t
-s_ask_ordering (exchange_t *self, const uint8_t rid[RID_BYTES], order_t *order)
+s_ask_ordering (exchange_t *self, const uint8_t rid[RID_BYTES], bool is_operator, order_t *order)
 {
     query_t query = { .sale_id = identity_sale_of (rid),
                       .user_id = self->token.user_id,
+                      .operator = is_operator,
                       .limit = 1 };
     answer_t answer;
     memcpy (query.rid, rid, sizeof query.rid);
@@ -71,11 +73,11 @@ s_ask_ordering (exchange_t *self, const uint8_t rid[RID_BYTES], order_t *order)
 
 /*  True with the order; false with the refusal written. */
 static bool
-s_find (exchange_t *self, const uint8_t rid[RID_BYTES], order_t *order)
+s_find (exchange_t *self, const uint8_t rid[RID_BYTES], bool is_operator, order_t *order)
 {
     order_t held;
-    error_code_t at_gate = s_ask_gate (self, rid, &held);
-    error_code_t in_books = s_ask_ordering (self, rid, order);
+    error_code_t at_gate = s_ask_gate (self, rid, is_operator, &held);
+    error_code_t in_books = s_ask_ordering (self, rid, is_operator, order);
     if (in_books == ERROR_NONE)
         return true;
     if (in_books == ERROR_NOT_FOUND && at_gate == ERROR_NONE) {
@@ -98,20 +100,32 @@ handle_purchase_get (exchange_t *self)
         return;
     identity_rid (edge_id_key (self->edge), self->token.user_id, self->subject.sale_id,
                   self->subject.key, rid);
-    if (!s_find (self, rid, &order))
+    if (!s_find (self, rid, false, &order))
         return;
     response_begin (&self->response, 200);
     order_view_put_purchase (&self->response.text, &order);
 }
 
-void
-handle_order_get (exchange_t *self)
+static void
+s_answer_order (exchange_t *self, bool is_operator)
 {
     order_t order;
-    if (!exchange_is_valid (self) || !s_find (self, self->subject.rid, &order))
+    if (!exchange_is_valid (self) || !s_find (self, self->subject.rid, is_operator, &order))
         return;
     response_begin (&self->response, 200);
     order_view_put (&self->response.text, &order);
+}
+
+void
+handle_order_get (exchange_t *self)
+{
+    s_answer_order (self, false);
+}
+
+void
+handle_operator_order_get (exchange_t *self)
+{
+    s_answer_order (self, true);
 }
 
 void

@@ -3,6 +3,9 @@
 #include <string.h>
 #include <strings.h>
 
+/*  Of a number that 63 bits surely hold. */
+#define LENGTH_DIGITS_MAX 18u
+
 static const char *const s_header_names[HEADER_COUNT] = {
     [HEADER_ACCEPT] = "Accept",
     [HEADER_AUTHORIZATION] = "Authorization",
@@ -140,7 +143,8 @@ s_is_query_well_formed (const char *query)
     return true;
 }
 
-/*  Digits only, once, and nothing else that frames a body: no two programs may disagree where a request ends. */
+/*  Digits only, once, at most LENGTH_DIGITS_MAX of them as nginx has it, and nothing else that frames a body: no two programs may
+    disagree where a request ends. */
 static bool
 s_read_length (request_t *self)
 {
@@ -148,7 +152,7 @@ s_read_length (request_t *self)
     if (!text)
         return true;
     if (self->header_counts[HEADER_CONTENT_LENGTH] > 1 || self->headers[HEADER_TRANSFER_ENCODING] ||
-        !*text)
+        !*text || strlen (text) > LENGTH_DIGITS_MAX)
         return false;
     uint64_t length = 0;
     for (; *text; text++) {

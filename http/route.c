@@ -29,6 +29,7 @@ static const route_t s_routes[] = {
     { METHOD_POST, API "/admin/sales/{sale_id}/resume", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_operator_sale_move },
     { METHOD_POST, API "/admin/sales/{sale_id}/end", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_operator_sale_move },
     { METHOD_GET, API "/admin/sales/{sale_id}/audit", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_operator_sale_audit },
+    { METHOD_GET, API "/admin/orders/{order_id}", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_operator_order_get },
     { METHOD_GET, API "/admin/actors", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_actor_list },
     { METHOD_POST, API "/admin/actors/{kind}", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_actor_scale },
     { METHOD_GET, API "/admin/limits", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_limits_get },

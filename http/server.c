@@ -62,7 +62,7 @@ s_read_body (void *context, char *bytes, size_t count)
 
 /*  CivetWeb writes a NUL over the CR and LF of every line that it took. So each name follows its predecessor's value by exactly two
  * bytes, and behind the last value stand these two and the CR of the empty line; anything else is a bare LF, a folded line, or
- * fields that it did not read. */
+ * fields that it did not read. Blanks before a colon are NULs too: then two follow the name, before the value. */
 static bool
 s_is_misframed (const struct mg_request_info *info)
 {
@@ -70,7 +70,11 @@ s_is_misframed (const struct mg_request_info *info)
         return false; /* no Host either */
     for (int i = 0; i < info->num_headers; i++) {
         const char *end = info->http_headers[i].value + strlen (info->http_headers[i].value);
+        const char *name_end =
+            info->http_headers[i].name + strlen (info->http_headers[i].name);
         bool is_last = i == info->num_headers - 1;
+        if (name_end + 1 < info->http_headers[i].value && name_end[1] == 0)
+            return true;
         if (!is_last && info->http_headers[i + 1].name != end + 2)
             return true;
         if (is_last && (end[1] != 0 || end[2] != '\r' || end[3] != 0))

@@ -385,11 +385,11 @@ s_boot (up_t *self, char *reason)
            services_start (&self->services, SERVICE_NGINX, reason);
 }
 
-static void
+/*  Also ends what did not end when the core asked: its own patience is drain_ms for all kinds together. False if something is left. */
+static bool
 s_stop_services (up_t *self)
 {
     char reason[REASON_BYTES] = "";
-    /* of the actors only those are left that did not end when the core asked, for longer than drain_ms */
     leftovers_end ("minishop-", instance_file (self->instance, "run"),
                    (int)self->instance->params.drain_ms, reason);
     services_leave (&self->services, SERVICE_POSTGRES);
@@ -397,8 +397,10 @@ s_stop_services (up_t *self)
     services_stop (&self->services, SERVICE_NGINX, STORE_STOP_MS);
     services_stop (&self->services, SERVICE_POSTGRES, STORE_STOP_MS);
     services_stop (&self->services, SERVICE_REDIS, STORE_STOP_MS);
-    if (!leftovers_end_all (self->instance, reason))
-        fprintf (stderr, "minishop: %s\n", reason);
+    if (leftovers_end_all (self->instance, reason))
+        return true;
+    fprintf (stderr, "minishop: %s\n", reason);
+    return false;
 }
 
 /* -------------------------------------------------------------------------- running */
@@ -439,7 +441,7 @@ s_redirect (const instance_t *instance, bool is_detached)
     close (null_fd);
 }
 
-static int
+static void
 s_run_core (up_t *self, bool is_detached)
 {
     static const host_options_t options = { 0 };
@@ -451,9 +453,8 @@ s_run_core (up_t *self, bool is_detached)
     host_t *host = host_new (&supervisor_class, &options, &params, 1);
     s_open_watch (self);
     host_set_local (host, self->watch_fd, s_drain, s_deliver, self);
-    int code = host_run (host);
+    host_run (host);
     host_destroy (&host);
-    return code;
 }
 
 int
@@ -461,7 +462,6 @@ up_run (instance_t *instance, bool is_detached)
 {
     static up_t self;
     char reason[REASON_BYTES] = "";
-    int code = 1;
     setvbuf (stdout, NULL, _IOLBF, 0);
     s_block_signals ();
     if (!instance_settle (instance, reason)) {
@@ -471,12 +471,13 @@ up_run (instance_t *instance, bool is_detached)
     self.instance = instance;
     self.reload_us = UINT64_MAX;
     services_init (&self.services, instance);
-    if (s_boot (&self, reason))
-        code = s_run_core (&self, is_detached);
+    bool is_booted = s_boot (&self, reason);
+    if (is_booted)
+        s_run_core (&self, is_detached);
     else
         fprintf (stderr, "minishop: %s\n", reason);
-    s_stop_services (&self);
+    bool is_stopped = s_stop_services (&self);
     unlink (instance_file (instance, "run/url"));
     unlink (instance_file (instance, "run/supervisor.pid"));
-    return code;
+    return is_booted && is_stopped ? 0 : 1;
 }

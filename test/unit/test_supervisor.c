@@ -322,7 +322,7 @@ test_keeps_a_crashed_edge_for_a_moment (void **state)
     (void)state;
     world_t *world = s_ready_world ("edge=2 broker=1");
     world->now_us += 60 * SECOND;
-    uint64_t crashed_us = world->now_us, port_pid = world->pids[KIND_EDGE][1];
+    uint64_t port_pid = world->pids[KIND_EDGE][1];
     s_peer (world, EVENT_PEER_DOWN, KIND_EDGE, 1, STATE_READY);
     s_ended (world, KIND_EDGE, 1);
     assert_true (s_tick (world, world->now_us));
@@ -338,7 +338,7 @@ test_keeps_a_crashed_edge_for_a_moment (void **state)
     s_step (world, (event_t){ .type = EVENT_PEER_UP, .peer = &same_port });
     s_assert_silent (world, "TOPOLOGY");
     s_ended (world, KIND_EDGE, 2);
-    crashed_us = world->now_us;
+    uint64_t crashed_us = world->now_us;
     s_clear (world);
     while (s_tick (world, crashed_us + 2 * SECOND))
         if (strstr (world->text, "TOPOLOGY"))

@@ -43,7 +43,7 @@ typedef enum source_t {
 /*  Own messages to oneself wait here; only a broker has any, and few. */
 #define LOOPBACK_MAX 64
 #define BROKERS_MAX 8
-/*  After SIGTERM: quiet time that shows that no peer sends any more. */
+/*  After SIGTERM: time without work that shows that no peer sends any more. */
 #define QUIET_US 200000u
 #define DEPARTED_MAX 128
 /*  Before a heartbeat that found no pipe is sent again. */
@@ -89,7 +89,7 @@ struct host_t {
     size_t loopback_count;
 
     uint64_t next_heartbeat_us, next_samples_us, handled_before, handled_since_us;
-    uint64_t stop_us, last_message_us;
+    uint64_t stop_us, last_busy_us, handled; /* busy: something was in flight or was handled */
     uint8_t header_bytes[HEADER_BYTES_MAX];
     uint8_t *body_bytes; /* BODY_BYTES_MAX, for sending */
     uint8_t *entries;    /* of the message being received */
@@ -311,6 +311,9 @@ s_refresh_status (host_t *self)
     self->self.in_flight = status.in_flight;
     self->self.queue_depth = status.queue_depth;
     uint64_t now_us = clock_now_us ();
+    if (status.in_flight || status.handled != self->handled)
+        self->last_busy_us = now_us;
+    self->handled = status.handled;
     if (now_us >= self->handled_since_us + 1000000) {
         self->self.rate_per_s =
             (status.handled - self->handled_before) * 1000000 / (now_us - self->handled_since_us);
@@ -523,7 +526,6 @@ s_receive (host_t *self, const void *head, size_t head_bytes, const void *body, 
         s_refuse (status ? codec_status_name (status) : "count", &header);
         return;
     }
-    self->last_message_us = clock_now_us ();
     s_take (self, &header, self->entries, count);
 }
 
@@ -845,7 +847,7 @@ s_on_signal (host_t *self)
     if (read (self->signal_fd, &info, sizeof info) != (ssize_t)sizeof info || self->stop_us)
         return;
     self->stop_us = clock_now_us ();
-    self->last_message_us = self->stop_us;
+    self->last_busy_us = self->stop_us;
     log_write (LOG_LEVEL_INFO, "stopping", "signal %u from process %u", info.ssi_signo,
                info.ssi_pid);
     event_t event = { .type = EVENT_STOP };
@@ -926,14 +928,14 @@ s_tick (host_t *self)
     return s_min (next_us, self->next_samples_us);
 }
 
-/*  After SIGTERM: done when nothing is in flight and nobody has sent anything for a while, or when
+/*  After SIGTERM: done when nothing is in flight and no work has come for a while, or when
  * the time for it is over. */
 static bool
 s_is_drained (const host_t *self, uint64_t now_us)
 {
     if (now_us >= self->stop_us + self->params.drain_ms * 1000)
         return true;
-    return self->self.in_flight == 0 && now_us >= self->last_message_us + QUIET_US;
+    return self->self.in_flight == 0 && now_us >= self->last_busy_us + QUIET_US;
 }
 
 static int

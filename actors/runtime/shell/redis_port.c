@@ -665,6 +665,7 @@ redis_port_destroy (redis_port_t **self_p)
 {
     redis_port_t *self = *self_p;
     if (self) {
+        self->state = DISCONNECTED; /* an end of our own is no loss */
         s_drop (self);
         free (self->rows);
         free (self);

@@ -525,8 +525,10 @@ sql_port_destroy (sql_port_t **self_p)
     if (!self)
         return;
     for (size_t i = 0; i < self->connection_count; i++)
-        if (self->connections[i].pg)
-            s_disconnect (self, &self->connections[i], "closing");
+        if (self->connections[i].pg) {
+            self->connections[i].state = CONNECTING; /* an end of our own is no loss */
+            s_disconnect (self, &self->connections[i], "");
+        }
     s_fail_queue (self);
     free (self->rows);
     free (self);
