@@ -126,13 +126,13 @@ static void
 s_merge_limits (fields_t *fields, limits_t *limits)
 {
     s_merge_level (fields, LIMIT_IP, "rate_per_s", &limits->ip_rate_per_s, RATE_MAX, "burst",
-                   &limits->ip_burst, 1, RATE_MAX);
+                   &limits->ip_burst, 0, RATE_MAX);
     s_merge_level (fields, LIMIT_USER, "count", &limits->user_count, RATE_MAX, "window_ms",
                    &limits->user_window_ms, 1, WINDOW_MS_MAX);
     s_merge_level (fields, LIMIT_SALE, "rate_per_s", &limits->sale_rate_per_s, RATE_MAX, "burst",
-                   &limits->sale_burst, 1, RATE_MAX);
+                   &limits->sale_burst, 0, RATE_MAX);
     s_merge_level (fields, LIMIT_GLOBAL, "rate_per_s", &limits->global_rate_per_s, RATE_MAX,
-                   "burst", &limits->global_burst, 1, RATE_MAX);
+                   "burst", &limits->global_burst, 0, RATE_MAX);
 }
 
 /*  The levels stand in "limits", as in the answer, or directly in the body. */

@@ -767,7 +767,7 @@ test_limits_are_merged (void **state)
     HAS (s_asked, "\"sale_rate_per_s\":7,");
     static const char *const wrong[] = { "{\"limits\":{\"x\":{}}}",
                                          "{\"limits\":{\"ip\":{\"x\":1}}}",
-                                         "{\"limits\":{\"ip\":{\"burst\":0}}}",
+                                         "{\"limits\":{\"ip\":{\"burst\":-1}}}",
                                          "{\"limits\":1}",
                                          "{\"limits\":{},\"ip\":{}}",
                                          "{\"user\":{\"burst\":1}}",
