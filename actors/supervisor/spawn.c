@@ -37,6 +37,8 @@ s_become (const spawn_t *what, int log_fd, const gid_t *groups, int group_count,
         signal (number, SIG_DFL);
     sigprocmask (SIG_SETMASK, &none, NULL);
     setsid ();
+    if (what->nice && nice (what->nice) == -1)
+        _exit (126);
     umask (077);
     int null_fd = open ("/dev/null", O_RDONLY);
     if (null_fd < 0 || dup2 (null_fd, 0) < 0 || dup2 (log_fd, 1) < 0 || dup2 (log_fd, 2) < 0 ||
