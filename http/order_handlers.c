@@ -57,7 +57,7 @@ s_ask_ordering (exchange_t *self, const uint8_t rid[RID_BYTES], bool is_operator
 {
     query_t query = { .sale_id = identity_sale_of (rid),
                       .user_id = self->token.user_id,
-                      .operator = is_operator,
+                      .operator= is_operator,
                       .limit = 1 };
     answer_t answer;
     memcpy (query.rid, rid, sizeof query.rid);

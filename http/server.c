@@ -70,8 +70,7 @@ s_is_misframed (const struct mg_request_info *info)
         return false; /* no Host either */
     for (int i = 0; i < info->num_headers; i++) {
         const char *end = info->http_headers[i].value + strlen (info->http_headers[i].value);
-        const char *name_end =
-            info->http_headers[i].name + strlen (info->http_headers[i].name);
+        const char *name_end = info->http_headers[i].name + strlen (info->http_headers[i].name);
         bool is_last = i == info->num_headers - 1;
         if (name_end + 1 < info->http_headers[i].value && name_end[1] == 0)
             return true;

@@ -72,8 +72,10 @@ test_lengths_are_digits_and_alone (void **state)
                       ERROR_NOT_IMPLEMENTED);
     assert_int_equal (s_head ("POST", "/a", NULL, "Content-Length: 4096"), ERROR_NONE);
     assert_int_equal (s_head ("POST", "/a", NULL, "Content-Length: 4097"), ERROR_CONTENT_TOO_LARGE);
-    assert_int_equal (s_head ("POST", "/a", NULL, "Content-Length: 999999999999999999"), ERROR_CONTENT_TOO_LARGE);
-    assert_int_equal (s_head ("POST", "/a", NULL, "Content-Length: 18446744073709551616"), ERROR_MALFORMED_REQUEST);
+    assert_int_equal (s_head ("POST", "/a", NULL, "Content-Length: 999999999999999999"),
+                      ERROR_CONTENT_TOO_LARGE);
+    assert_int_equal (s_head ("POST", "/a", NULL, "Content-Length: 18446744073709551616"),
+                      ERROR_MALFORMED_REQUEST);
 }
 
 static void

@@ -74,6 +74,8 @@ s_push (effects_t *self, effect_type_t type)
     memset (effect, 0, sizeof *effect);
     effect->type = type;
     self->is_open = type == EFFECT_SEND || type == EFFECT_CALL;
+    /* a message without entries has a place for them too: nobody need ask whether it is NULL */
+    effect->entries = self->is_open ? s_arena_take (self, 0) : NULL;
     return effect;
 }
 
@@ -135,8 +137,6 @@ effects_entry (effects_t *self, const record_t *record)
     CHECK (effect->count < (effect->type == EFFECT_SEND ? BATCH_ENTRIES_MAX : CALL_ROWS_MAX));
     /* Entries of one effect stand side by side: only the first is aligned, sizes of records are
      * multiples of 8. */
-    if (!effect->entries)
-        effect->entries = s_arena_take (self, 0);
     CHECK (record->size_bytes % 8 == 0);
     uint8_t *entry = (uint8_t *)effect->entries + effect->count * record->size_bytes;
     size_t end = (size_t)(entry - self->arena) + record->size_bytes;
