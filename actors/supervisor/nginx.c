@@ -23,7 +23,7 @@
 /* -------------------------------------------------------------------------- the port */
 
 bool
-nginx_port_is_free (const instance_t *instance, char *reason)
+nginx_reserve_port (const instance_t *instance, char *reason)
 {
     struct sockaddr_in v4 = { .sin_family = AF_INET,
                               .sin_port = htons ((uint16_t)instance->params.port) };
@@ -35,16 +35,17 @@ nginx_port_is_free (const instance_t *instance, char *reason)
                   instance->params.bind);
         return false;
     }
-    int on = 1, fd = socket (is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const struct sockaddr *address = is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6;
+    socklen_t address_bytes = is_v4 ? sizeof v4 : sizeof v6;
+    int on = 1, fd = socket (address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    bool is_free = bind (fd, is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6,
-                         is_v4 ? sizeof v4 : sizeof v6) == 0 &&
-                   listen (fd, 1) == 0;
+    /* Stays open without listening: nginx may bind beside it, but nobody who takes any free port gets this one while nginx is not
+       there. */
+    bool is_free = bind (fd, address, address_bytes) == 0;
     if (!is_free)
         snprintf (reason, REASON_BYTES,
                   "port %" PRIu64 " on %.60s: %s; choose another by MINISHOP_PORT",
                   instance->params.port, instance->params.bind, strerror (errno));
-    close (fd);
     return is_free;
 }
 

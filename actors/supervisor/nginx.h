@@ -6,8 +6,8 @@
 #include "instance.h"
 #include "schema.h"
 
-/*  False, with a sentence that says what to do, if the port is another's. */
-bool nginx_port_is_free (const instance_t *instance, char *reason);
+/*  Keeps the port for nginx as long as this process lives. False, with a sentence that says what to do, if it is another's. */
+bool nginx_reserve_port (const instance_t *instance, char *reason);
 /*  Writes nginx/nginx.conf for these edges (http_endpoint) and, the first time, what is under "/". */
 bool nginx_write (const instance_t *instance, const process_t *edges, size_t count, char *reason);
 /*  Starts it with the settings written last. Returns its pid, or −1. */

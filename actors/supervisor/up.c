@@ -39,6 +39,9 @@
 #define STORE_LOOK_US 10000
 /*  Changes of edges within this time become one reload of nginx. */
 #define RELOAD_GATHER_US 20000u
+/*  nginx starts when all wanted edges are ready, so that the first clients lose no connection to a reload; after so long, with those
+    that are. */
+#define FIRST_EDGES_US 5000000u
 #define CHILDREN_MAX (KIND_COUNT * (WANTED_MAX + 1u))
 #define STORE_STOP_MS 10000
 
@@ -172,8 +175,25 @@ s_take_edges (up_t *self, const process_t *edges, size_t count)
         if (colon && edges[i].number <= WANTED_MAX + 1u)
             snprintf (self->ports[edges[i].number], sizeof self->ports[0], "%.5s", colon + 1);
     }
+    bool is_first = self->services.list[SERVICE_NGINX].started_us == 0;
+    if (is_first && self->edge_count < self->wanted.counts[KIND_EDGE])
+        return;
     self->reload_us = clock_now_us () + RELOAD_GATHER_US;
     s_wake_at (self, self->reload_us);
+}
+
+static void
+s_tell_nginx (up_t *self, uint64_t now_us)
+{
+    char reason[REASON_BYTES];
+    service_t *nginx = &self->services.list[SERVICE_NGINX];
+    self->reload_us = UINT64_MAX;
+    if (!nginx_write (self->instance, self->edges, self->edge_count, reason))
+        log_write (LOG_LEVEL_ERROR, "nginx_settings", "%s", reason);
+    if (nginx->started_us > 0)
+        services_signal (&self->services, SERVICE_NGINX, SIGHUP);
+    else if (!nginx->leaves)
+        nginx->due_us = now_us;
 }
 
 static void
@@ -268,14 +288,8 @@ s_drain (void *context, host_t *host)
             s_report_ended (self, host, pid, status);
         }
     uint64_t now_us = clock_now_us ();
-    if (now_us >= self->reload_us) {
-        char reason[REASON_BYTES];
-        self->reload_us = UINT64_MAX;
-        if (nginx_write (self->instance, self->edges, self->edge_count, reason))
-            services_signal (&self->services, SERVICE_NGINX, SIGHUP);
-        else
-            log_write (LOG_LEVEL_ERROR, "nginx_settings", "%s", reason);
-    }
+    if (now_us >= self->reload_us)
+        s_tell_nginx (self, now_us);
     uint64_t due_us = services_tick (&self->services, now_us);
     s_wake_at (self, due_us < self->reload_us ? due_us : self->reload_us);
 }
@@ -377,12 +391,9 @@ static bool
 s_boot (up_t *self, char *reason)
 {
     instance_t *instance = self->instance;
-    if (!s_load_wanted (self, reason) || !leftovers_end_all (instance, reason) ||
-        !nginx_port_is_free (instance, reason) || !s_boot_stores (self, reason) ||
-        s_is_cancelled (reason))
-        return false;
-    return nginx_write (instance, NULL, 0, reason) &&
-           services_start (&self->services, SERVICE_NGINX, reason);
+    return s_load_wanted (self, reason) && leftovers_end_all (instance, reason) &&
+           nginx_reserve_port (instance, reason) && s_boot_stores (self, reason) &&
+           !s_is_cancelled (reason) && nginx_write (instance, NULL, 0, reason);
 }
 
 /*  Also ends what did not end when the core asked: its own patience is drain_ms for all kinds together. False if something is left. */
@@ -405,6 +416,14 @@ s_stop_services (up_t *self)
 
 /* -------------------------------------------------------------------------- running */
 
+/*  The terminal is gone: everything stops, as by Ctrl-C. The host waits for SIGTERM. */
+static void
+s_hang_up (int number)
+{
+    (void)number;
+    kill (getpid (), SIGTERM);
+}
+
 static void
 s_block_signals (void)
 {
@@ -415,6 +434,8 @@ s_block_signals (void)
     sigaddset (&signals, SIGTERM);
     sigaddset (&signals, SIGINT);
     CHECK (sigprocmask (SIG_BLOCK, &signals, NULL) == 0);
+    if (signal (SIGHUP, s_hang_up) == SIG_IGN)
+        signal (SIGHUP, SIG_IGN); /* nohup */
     /* orphans of a killed master become ours, so that their end can be waited for */
     CHECK (prctl (PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0);
     if (getrlimit (RLIMIT_NOFILE, &files) == 0) {
@@ -452,6 +473,8 @@ s_run_core (up_t *self, bool is_detached)
     log_open ("supervisor/1", params.log_level);
     host_t *host = host_new (&supervisor_class, &options, &params, 1);
     s_open_watch (self);
+    self->reload_us = clock_now_us () + FIRST_EDGES_US;
+    s_wake_at (self, self->reload_us);
     host_set_local (host, self->watch_fd, s_drain, s_deliver, self);
     host_run (host);
     host_destroy (&host);
@@ -479,5 +502,7 @@ up_run (instance_t *instance, bool is_detached)
     bool is_stopped = s_stop_services (&self);
     unlink (instance_file (instance, "run/url"));
     unlink (instance_file (instance, "run/supervisor.pid"));
+    if (is_booted && is_stopped && !is_detached)
+        printf ("stopped\n");
     return is_booted && is_stopped ? 0 : 1;
 }

@@ -3,6 +3,7 @@
 #include "check.h"
 #include "clock.h"
 #include "codec.h"
+#include "foreign.h"
 #include "link.h"
 #include "log.h"
 #include "metrics.h"
@@ -73,7 +74,8 @@ struct host_t {
     bool is_doubting; /* some peer is to answer a PING */
     links_t *links;
     uint64_t message_id;
-    uint64_t topology_versions[BROKERS_MAX + 1]; /* by broker: what this process has, told in heartbeats */
+    uint64_t topology_versions[BROKERS_MAX +
+                               1]; /* by broker: what this process has, told in heartbeats */
 
     host_drain_fn drain;
     host_deliver_fn deliver;
@@ -91,8 +93,9 @@ struct host_t {
     uint64_t next_heartbeat_us, next_samples_us, handled_before, handled_since_us;
     uint64_t stop_us, last_busy_us, handled; /* busy: something was in flight or was handled */
     uint8_t header_bytes[HEADER_BYTES_MAX];
-    uint8_t *body_bytes; /* BODY_BYTES_MAX, for sending */
-    uint8_t *entries;    /* of the message being received */
+    uint8_t *
+        body_bytes; /* BODY_BYTES_MAX; a received message is decoded before the next is written here */
+    uint8_t *entries; /* of the message being received */
 };
 
 #define ENTRIES_BYTES (BATCH_ENTRIES_MAX * sizeof (sale_t))
@@ -529,33 +532,40 @@ s_receive (host_t *self, const void *head, size_t head_bytes, const void *body, 
     s_take (self, &header, self->entries, count);
 }
 
-/*  Takes one message of any number of frames; only two make sense. Returns false if there is none.
- */
+/*  Takes one frame. Returns its length, which may be more than fitted; −1 if there is none. */
+static int
+s_receive_frame (host_t *self, uint8_t *bytes, size_t bytes_max, bool *has_more)
+{
+    int more = 0;
+    size_t size = sizeof more;
+    FOREIGN_BEGIN ();
+    int count = zmq_recv (self->inbox, bytes, bytes_max, ZMQ_DONTWAIT);
+    if (count >= 0)
+        zmq_getsockopt (self->inbox, ZMQ_RCVMORE, &more, &size);
+    FOREIGN_END ();
+    *has_more = more;
+    return count;
+}
+
+/*  Takes one message of any number of frames; only two make sense. Returns false if there is none. */
 static bool
 s_receive_next (host_t *self)
 {
-    zmq_msg_t frames[2], extra;
-    size_t count = 0;
-    bool has_more = true;
-    zmq_msg_init (&frames[0]);
-    zmq_msg_init (&frames[1]);
-    while (has_more) {
-        zmq_msg_init (&extra);
-        zmq_msg_t *frame = count < 2 ? &frames[count] : &extra;
-        if (zmq_msg_recv (frame, self->inbox, ZMQ_DONTWAIT) < 0)
-            break;
-        has_more = zmq_msg_more (frame);
-        zmq_msg_close (&extra);
-        count++;
-    }
-    if (count == 2)
-        s_receive (self, zmq_msg_data (&frames[0]), zmq_msg_size (&frames[0]),
-                   zmq_msg_data (&frames[1]), zmq_msg_size (&frames[1]));
-    else if (count)
+    bool has_more;
+    int head_count = s_receive_frame (self, self->header_bytes, HEADER_BYTES_MAX, &has_more);
+    if (head_count < 0)
+        return false;
+    int body_count =
+        has_more ? s_receive_frame (self, self->body_bytes, BODY_BYTES_MAX, &has_more) : -1;
+    bool is_pair = body_count >= 0 && !has_more;
+    while (has_more)
+        s_receive_frame (self, self->body_bytes, BODY_BYTES_MAX, &has_more);
+    if (is_pair && head_count <= (int)HEADER_BYTES_MAX && body_count <= (int)BODY_BYTES_MAX)
+        s_receive (self, self->header_bytes, (size_t)head_count, self->body_bytes,
+                   (size_t)body_count);
+    else
         s_refuse ("frames", NULL);
-    zmq_msg_close (&frames[0]);
-    zmq_msg_close (&frames[1]);
-    return count > 0;
+    return true;
 }
 
 static void
@@ -662,6 +672,7 @@ s_bind_inbox (host_t *self)
     int high_water = (int)self->params.queue_messages, linger = 0, handshake_ms = 2000, fd;
     size_t size = sizeof fd;
     unlink (self->inbox_path);
+    FOREIGN_BEGIN ();
     self->inbox = zmq_socket (self->zmq_context, ZMQ_PULL);
     CHECK (self->inbox);
     zmq_setsockopt (self->inbox, ZMQ_MAXMSGSIZE, &size_max, sizeof size_max);
@@ -674,6 +685,7 @@ s_bind_inbox (host_t *self)
     }
     chmod (self->inbox_path, 0600);
     CHECK (zmq_getsockopt (self->inbox, ZMQ_FD, &fd, &size) == 0);
+    FOREIGN_END ();
     struct epoll_event watch = { .events = EPOLLIN, .data = { .u64 = SOURCE_INBOX } };
     CHECK (epoll_ctl (self->epoll_fd, EPOLL_CTL_ADD, fd, &watch) == 0);
 }
@@ -799,8 +811,10 @@ host_destroy (host_t **self_p)
     redis_port_destroy (&self->journal);
     redis_port_destroy (&self->gate);
     links_destroy (&self->links);
+    FOREIGN_BEGIN ();
     zmq_close (self->inbox);
     zmq_ctx_term (self->zmq_context);
+    FOREIGN_END ();
     unlink (self->inbox_path);
     self->class_->destroy (&self->core);
     effects_destroy (&self->effects);

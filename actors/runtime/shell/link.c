@@ -1,6 +1,7 @@
 #include "link.h"
 
 #include "check.h"
+#include "foreign.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -51,11 +52,13 @@ s_close (links_t *self, link_t *link)
 {
     int fd;
     size_t size = sizeof fd;
+    FOREIGN_BEGIN ();
     if (zmq_getsockopt (link->monitor, ZMQ_FD, &fd, &size) == 0)
         epoll_ctl (self->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
     zmq_socket_monitor (link->socket, NULL, 0);
     zmq_close (link->monitor);
     zmq_close (link->socket);
+    FOREIGN_END ();
 }
 
 void
@@ -117,6 +120,7 @@ s_open (links_t *self, const process_t *process)
     link_t *link = &self->links[self->count];
     memset (link, 0, sizeof *link);
     link->process = *process;
+    FOREIGN_BEGIN ();
     link->socket = zmq_socket (self->zmq_context, ZMQ_PUSH);
     CHECK (link->socket);
     s_set (link->socket, ZMQ_LINGER, 200);
@@ -126,7 +130,9 @@ s_open (links_t *self, const process_t *process)
     s_set (link->socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
     s_set (link->socket, ZMQ_IMMEDIATE, s_has_fixed_endpoint (process));
     s_watch (self, link);
-    if (zmq_connect (link->socket, process->endpoint) != 0) {
+    bool is_connecting = zmq_connect (link->socket, process->endpoint) == 0;
+    FOREIGN_END ();
+    if (!is_connecting) {
         s_close (self, link);
         return false;
     }
@@ -228,9 +234,11 @@ links_send (links_t *self, uint64_t kind, uint64_t number, uint64_t incarnation,
         (incarnation && link->process.incarnation && link->process.incarnation != incarnation))
         return false;
     /* The pipe takes whole messages: once the first frame is in, the second is never refused. */
-    if (zmq_send (link->socket, header, header_bytes, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
-        return false;
-    return zmq_send (link->socket, body, body_bytes, ZMQ_DONTWAIT) >= 0;
+    FOREIGN_BEGIN ();
+    bool is_sent = zmq_send (link->socket, header, header_bytes, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0 &&
+                   zmq_send (link->socket, body, body_bytes, ZMQ_DONTWAIT) >= 0;
+    FOREIGN_END ();
+    return is_sent;
 }
 
 /*  One event of one monitor: 16 bits event, 32 bits value; then a frame with the endpoint. Returns
@@ -240,12 +248,14 @@ s_next_event (link_t *link)
 {
     uint8_t frame[6];
     char endpoint[256];
-    uint16_t event;
-    if (zmq_recv (link->monitor, frame, sizeof frame, ZMQ_DONTWAIT) < (int)sizeof frame)
-        return 0;
-    if (zmq_recv (link->monitor, endpoint, sizeof endpoint, ZMQ_DONTWAIT) < 0)
-        return 0;
-    memcpy (&event, frame, sizeof event);
+    uint16_t event = 0;
+    FOREIGN_BEGIN ();
+    bool is_there =
+        zmq_recv (link->monitor, frame, sizeof frame, ZMQ_DONTWAIT) == (int)sizeof frame &&
+        zmq_recv (link->monitor, endpoint, sizeof endpoint, ZMQ_DONTWAIT) >= 0;
+    FOREIGN_END ();
+    if (is_there)
+        memcpy (&event, frame, sizeof event);
     return event;
 }
 
@@ -260,7 +270,9 @@ s_process_link (links_t *self, link_t *link)
             /* the socket takes in the new pipe now; a send would look for it only once in a while */
             int ignored;
             size_t size = sizeof ignored;
+            FOREIGN_BEGIN ();
             zmq_getsockopt (link->socket, ZMQ_EVENTS, &ignored, &size);
+            FOREIGN_END ();
             process_t process = link->process;
             self->change (self->context, LINK_CONNECTED, &process);
             return false; /* the listener may have changed the table */

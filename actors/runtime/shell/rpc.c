@@ -3,6 +3,7 @@
 #include "check.h"
 #include "clock.h"
 #include "codec.h"
+#include "foreign.h"
 #include "params_load.h"
 
 #include <inttypes.h>
@@ -27,8 +28,12 @@ s_send (void *push, const header_t *header, const message_t *message, const void
     uint8_t head[HEADER_BYTES_MAX], body[8192];
     size_t head_bytes = codec_write_header (header, head, sizeof head);
     size_t body_bytes = codec_write (message->record, entry, entry ? 1 : 0, body, sizeof body);
-    return head_bytes && body_bytes && zmq_send (push, head, head_bytes, ZMQ_SNDMORE) >= 0 &&
-           zmq_send (push, body, body_bytes, 0) >= 0;
+    FOREIGN_BEGIN ();
+    bool is_sent = head_bytes && body_bytes &&
+                   zmq_send (push, head, head_bytes, ZMQ_SNDMORE) >= 0 &&
+                   zmq_send (push, body, body_bytes, 0) >= 0;
+    FOREIGN_END ();
+    return is_sent;
 }
 
 /*  The answer to our batch_id; anything else is passed over. */
@@ -38,8 +43,10 @@ s_receive (void *pull, const header_t *question, void *entries, size_t entries_b
     uint8_t head[HEADER_BYTES_MAX];
     static uint8_t body[BODY_BYTES_MAX];
     header_t header;
+    FOREIGN_BEGIN ();
     int head_bytes = zmq_recv (pull, head, sizeof head, 0);
     int body_bytes = head_bytes < 0 ? -1 : zmq_recv (pull, body, sizeof body, 0);
+    FOREIGN_END ();
     if (body_bytes < 0 || (size_t)head_bytes > sizeof head || (size_t)body_bytes > sizeof body)
         return 0;
     if (codec_read_header (head, (size_t)head_bytes, &header) ||

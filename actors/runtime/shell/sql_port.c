@@ -401,7 +401,8 @@ s_status_of_error (const char *sqlstate)
 {
     if (!sqlstate || strncmp (sqlstate, "08", 2) == 0 || strncmp (sqlstate, "57P", 3) == 0)
         return RESULT_UNKNOWN;
-    if (strncmp (sqlstate, "22", 2) == 0 || strncmp (sqlstate, "23", 2) == 0 || strncmp (sqlstate, "P0", 2) == 0)
+    if (strncmp (sqlstate, "22", 2) == 0 || strncmp (sqlstate, "23", 2) == 0 ||
+        strncmp (sqlstate, "P0", 2) == 0)
         return RESULT_REFUSED;
     return RESULT_UNAVAILABLE;
 }

@@ -19,8 +19,8 @@ typedef struct job_t {
     uint64_t tag;
     uint64_t asked_us;
     bool is_done;
-    _Alignas (16) uint8_t argument[RECORD_BYTES_MAX]; /* structs of the records */
-    _Alignas (16) uint8_t result[RECORD_BYTES_MAX];
+    _Alignas(16) uint8_t argument[RECORD_BYTES_MAX]; /* structs of the records */
+    _Alignas(16) uint8_t result[RECORD_BYTES_MAX];
 } job_t;
 
 struct work_port_t {
