@@ -104,7 +104,7 @@ s_step (void *self_, const event_t *event, effects_t *effects)
         break;
     case EVENT_STOP:
         self->is_stopping = true;
-        router_handle_stop (self->router);
+        router_handle_stop (self->router, effects);
         break;
     }
     directory_end (self->directory, effects);

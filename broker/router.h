@@ -8,7 +8,7 @@
 
 typedef struct router_t router_t;
 
-router_t *router_new (const params_t *params, address_t self);
+router_t *router_new (const params_t *params, address_t address);
 void router_destroy (router_t **self_p);
 
 /*  START: asks for the lease. */
@@ -21,8 +21,8 @@ void router_handle_peer_up (router_t *self, const process_t *peer, uint64_t now_
                             effects_t *effects);
 void router_handle_peer_down (router_t *self, const process_t *peer, uint64_t now_us,
                               effects_t *effects);
-/*  STOP: nothing is read or delivered any more; what is out is waited for. */
-void router_handle_stop (router_t *self);
+/*  STOP: nothing is read or delivered any more, the lease is given back; what is out is waited for. */
+void router_handle_stop (router_t *self, effects_t *effects);
 /*  Last in every step: deadlines, deliveries, deletions, the next read, the lease. */
 void router_end (router_t *self, uint64_t now_us, effects_t *effects);
 

@@ -45,6 +45,35 @@ s_drain (void *context, host_t *host)
     slots_take (self->slots, s_inject, host);
 }
 
+static bool
+s_has_all (const edge_t *edge)
+{
+    readiness_t readiness;
+    edge_readiness ((edge_t *)edge, &readiness);
+    return readiness.sales && readiness.limits && readiness.denials && readiness.clock &&
+           readiness.limiter && readiness.seckill;
+}
+
+/*  The public listener opens when the edge can serve for the first time: until then a connection is refused, and nginx asks another edge
+    instead of passing on a 503. In the same step the core becomes ready, so the directory learns both together. */
+static void
+s_open_public (program_t *self)
+{
+    const params_t *params = &self->params;
+    server_options_t options = { .listener = LISTENER_PUBLIC,
+                                 .port = params->edge_port,
+                                 .threads = params->edge_threads,
+                                 .connections = params->edge_connections,
+                                 .body_deadline_ms = params->body_deadline_ms,
+                                 .slots = self->slots };
+    self->public_server = server_new (self->edge, &options);
+    if (!self->public_server)
+        _exit (1); /* server_new has said why; the supervisor tries again */
+    host_set_http (self->host, server_endpoint (self->public_server),
+                   server_endpoint (self->operations_server));
+    log_write (LOG_LEVEL_INFO, "listening", "%s", server_endpoint (self->public_server));
+}
+
 static void
 s_deliver (void *context, const header_t *header, const void *entries, size_t count)
 {
@@ -54,6 +83,8 @@ s_deliver (void *context, const header_t *header, const void *entries, size_t co
     else if (!edge_publish (self->edge, header, entries, count, clock_now_us (), clock_wall_ms ()))
         log_write (LOG_LEVEL_ERROR, "not_published", "message %" PRIu64 " of %zu entries",
                    header->type, count);
+    else if (header->type == MSG_READINESS && !self->public_server && s_has_all (self->edge))
+        s_open_public (self);
 }
 
 static bool
@@ -88,26 +119,19 @@ s_open_edge (program_t *self)
 }
 
 static bool
-s_open_servers (program_t *self)
+s_open_operations (program_t *self)
 {
     const params_t *params = &self->params;
     uint64_t deadline_ms = params->purchase_deadline_ms > params->query_deadline_ms
                                ? params->purchase_deadline_ms
                                : params->query_deadline_ms;
     self->slots = slots_new ((uint32_t)params->edge_threads, deadline_ms * 1000 + PATIENCE_MORE_US);
-    server_options_t public_ = { .listener = LISTENER_PUBLIC,
-                                 .port = params->edge_port,
-                                 .threads = params->edge_threads,
-                                 .connections = params->edge_connections,
-                                 .body_deadline_ms = params->body_deadline_ms,
-                                 .slots = self->slots };
     server_options_t operations = { .listener = LISTENER_OPERATIONS,
                                     .threads = OPERATIONS_THREADS,
                                     .connections = OPERATIONS_THREADS - 1,
                                     .body_deadline_ms = params->body_deadline_ms };
     mg_init_library (0);
-    self->public_server = server_new (self->edge, &public_);
-    self->operations_server = self->public_server ? server_new (self->edge, &operations) : NULL;
+    self->operations_server = server_new (self->edge, &operations);
     return self->operations_server != NULL;
 }
 
@@ -133,12 +157,10 @@ s_run (program_t *self)
     /* first of all: it blocks the signals that no other thread may take */
     self->host = host_new (&gateway_class, &options, &self->params, self->number);
     int status = 1;
-    if (s_open_edge (self) && s_open_servers (self)) {
-        host_set_http (self->host, server_endpoint (self->public_server),
-                       server_endpoint (self->operations_server));
+    if (s_open_edge (self) && s_open_operations (self)) {
+        host_set_http (self->host, "", server_endpoint (self->operations_server));
         host_set_local (self->host, slots_fd (self->slots), s_drain, s_deliver, self);
-        log_write (LOG_LEVEL_INFO, "listening", "%s, operations %s",
-                   server_endpoint (self->public_server),
+        log_write (LOG_LEVEL_INFO, "operations_listening", "%s",
                    server_endpoint (self->operations_server));
         status = host_run (self->host);
         /* Everything is answered and no work comes. The listeners' threads wait for the next request of idle connections, up to

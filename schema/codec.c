@@ -159,7 +159,7 @@ s_read_number (source_t *source, bool is_signed, int64_t *number)
     else if (*lead >= 0xcc && *lead <= 0xcf)
         status = s_take_unsigned (source, (size_t)1 << (*lead - 0xcc), &raw);
     else if (is_signed && *lead >= 0xe0) {
-        *number = (int8_t)*lead;
+        *number = (int64_t)*lead - 0x100;
         return CODEC_OK;
     } else if (is_signed && *lead >= 0xd0 && *lead <= 0xd3)
         return s_take_negative (source, (size_t)1 << (*lead - 0xd0), number);
@@ -227,8 +227,7 @@ s_read_value (source_t *source, const field_t *field, void *entry)
     return CODEC_OK;
 }
 
-/*  Skips one value of any type: what a newer sender may have put under a tag that we do not know.
- */
+/*  Skips one value of any type: what a newer sender may have put under a tag that we do not know. */
 static codec_status_t
 s_skip (source_t *source, unsigned depth)
 {

@@ -1,5 +1,5 @@
 /*  Every tunable of params.def as one struct. Loading it (environment, file) is the shell's work:
- * runtime/shell/params_load.h. */
+    runtime/shell/params_load.h. */
 
 #ifndef MS_PARAMS_H
 #define MS_PARAMS_H
@@ -34,9 +34,8 @@ const param_t *param_at (size_t index);
 /*  Sets all to their defaults. */
 void params_set_defaults (params_t *params);
 
-/*  Sets one from text. Returns false, and a sentence that says why in `reason` (at least 200
-   bytes), if there is no such parameter, it is not a number, or it is out of range; nothing is
-   changed then. */
+/*  Sets one from text. Returns false, and a sentence that says why in `reason` (at least 200 bytes), if there
+    is no such parameter, it is not a number, or it is out of range; nothing is changed then. */
 bool params_set (params_t *params, const char *name, const char *text, char *reason,
                  size_t reason_bytes);
 

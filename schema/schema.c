@@ -2,8 +2,7 @@
 
 #include <string.h>
 
-/* -------------------------------------------------------------------------- fields of each record
- */
+/* -------------------------------------------------------------------------- fields of each record */
 
 #define RECORD(record, prose) static const field_t s_fields_##record[] = {
 #define U64(record, tag, field, prose)                                                             \

@@ -1,8 +1,7 @@
-/*  The contracts as C: structs, tables and numbers made from the .def files. Nothing here does I/O
-   or allocates.
+/*  The contracts as C: structs, tables and numbers made from the .def files. Nothing here does I/O or allocates.
 
-    record_t   describes one flat struct: its fields with tag, offset and kind. Four codecs walk it:
-   msgpack (codec.h), SQL arrays and Lua arguments (runtime/shell), JSON for people (json_dump.h).
+    record_t   describes one flat struct: its fields with tag, offset and kind. Four codecs walk it: msgpack (codec.h), SQL arrays and
+               Lua arguments (runtime/shell), JSON for people (json_dump.h).
     message_t  a number, a name and the record of its entries.
     call_t     a named store call with its argument and result records. */
 
@@ -74,8 +73,7 @@ typedef enum error_code_t {
     ERROR_NUMBERS = 80 /* above the highest: size of tables by error */
 } error_code_t;
 
-/* -------------------------------------------------------------------------- structs of the records
- */
+/* -------------------------------------------------------------------------- structs of the records */
 
 #define RECORD(record, prose) typedef struct record##_t {
 #define U64(record, tag, field, prose) uint64_t field;
@@ -209,8 +207,8 @@ typedef enum metric_label_t {
     LABEL_BUCKET
 } metric_label_t;
 
-/*  Values of one metric: enough for the largest label (messages, errors, calls, kinds, 32 buckets +
- * sum + count). */
+/*  Values of one metric: enough for the largest label (messages, errors, calls, kinds, 32 buckets + sum +
+    count). */
 #define METRIC_LABELS_MAX 80u
 #define METRIC_BUCKETS 32u
 #define METRIC_BUCKET_SUM 32u   /* label of a histogram's sum */
@@ -257,8 +255,7 @@ const char *sale_state_name (uint64_t state);
 const char *process_state_name (uint64_t state);
 const char *limit_level_name (uint64_t level);
 
-/*  Value of a metric's label as Prometheus prints it: "sold_out", "edge", "PURCHASE",
- * "gate_reserve". */
+/*  Value of a metric's label as Prometheus prints it: "sold_out", "edge", "PURCHASE", "gate_reserve". */
 const char *metric_label_value (const metric_t *metric, uint64_t label);
 
 #endif

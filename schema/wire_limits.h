@@ -1,13 +1,11 @@
-/*  Limits of the wire: numbers on which every process must agree. Tunable numbers are in
- * params.def. */
+/*  Limits of the wire: numbers on which every process must agree. Tunable numbers are in params.def. */
 
 #ifndef MS_WIRE_LIMITS_H
 #define MS_WIRE_LIMITS_H
 
 #define PROTOCOL_VERSION 1u
 
-/*  One message carries at most this many entries: Lua's unpack and the fsync of one batch set the
- * size. */
+/*  One message carries at most this many entries: Lua's unpack and the fsync of one batch set the size. */
 #define BATCH_ENTRIES_MAX 256u
 /*  One store call takes or answers at most this many rows: pages of a rebuild are the largest. */
 #define CALL_ROWS_MAX 1024u

@@ -24,6 +24,7 @@
 #include "snapshot.h"
 
 #define AUDIT_US (5000u * MS)  /* between two audits that nobody asked for, one sale each */
+#define AUDIT_REST 50u         /* times as long as the last one took: a sale of a million orders is summed for a second */
 #define OWN_AUDIT_QUESTIONS 8u /* none while that many questions wait: operators go first */
 
 /* -------------------------------------------------------------------------- open and close */
@@ -38,6 +39,7 @@ s_open (inventory_t *self)
             continue;
         memset (question, 0, sizeof *question);
         question->stage = STAGE_STORE;
+        question->opened_us = self->now_us;
         /* a little before the edge gives up, so that it can say why */
         question->deadline_us = self->now_us + self->params.query_deadline_ms * MS * 9 / 10;
         admin->question_count++;
@@ -46,9 +48,18 @@ s_open (inventory_t *self)
     return NULL;
 }
 
+static uint64_t
+s_later (uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
 static void
 s_close (inventory_t *self, question_t *question)
 {
+    if (question->is_own)
+        self->admin.audit_due_us =
+            self->now_us + s_later (AUDIT_US, AUDIT_REST * (self->now_us - question->opened_us));
     memset (question, 0, sizeof *question);
     self->admin.question_count--;
     self->handled++;

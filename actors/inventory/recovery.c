@@ -2,21 +2,25 @@
 
     1. A leader installs only an epoch that it bumped itself, under the token it holds now: after a bump without an answer it bumps again.
     2. The epoch is bumped only when the journal of the old one is empty, or gone: no entry of a surviving journal is
-       of a past epoch when ordering sees it.
-    3. Every step may be made again: GATE_CLOSE, GATE_LOAD and GATE_OPEN by their own rules, EPOCH_BUMP because nobody installs the
-       epoch in between, EPOCH_PAGE because it reads one fixed snapshot.
+       of a past epoch when ordering sees it. A journal of an epoch before PostgreSQL's (an old file was put back) is not waited
+       for: none of its entries can become an order any more.
+    3. Every step may be made again: GATE_CLOSE, GATE_LOAD and GATE_OPEN by their own rules, EPOCH_BUMP because it names the
+       epoch that it ends, so that a late copy of it does nothing, EPOCH_PAGE because it reads one fixed snapshot.
     4. No sequence is given twice: with the gate there it goes on from the higher of gate and PostgreSQL; without it, queue_bound above
        PostgreSQL's highest, for that many may have been given out and lost.
     5. Without the lease no step is begun. A parked recovery starts from the beginning.
+    6. At most RECOVERIES_MAX are under way. One that drains for long does not count: a journal that does not become empty
+       (PostgreSQL, ordering or the broker is away; an entry is poison) keeps its own sale closed, and no other.
 
     state     call in flight        answer                                   next
     OPEN      –                     recovery_want                            WANTED
     WANTED    –                     a place is free and the lease is held    CLOSED
     CLOSED    GATE_CLOSE            journal empty, or gone                   BUMPING
                                     journal not empty                        DRAINING
-    DRAINING  GATE_STAT, again      journal empty                            BUMPING
+    DRAINING  GATE_STAT, again      journal empty                            BUMPING; WANTED if all places are taken
                                     no longer closed, or another run         CLOSED
     BUMPING   EPOCH_BUMP            done                                     LOADING
+                                    another epoch is the present one         BUMPING that one
     LOADING   EPOCH_PAGE, and up    a page                                   GATE_LOAD of it, next page
               to LOADS_MAX GATE_LOAD  no rows, and all loads done            OPENING
                                     a load without an answer                 LOADING from the last loaded place
@@ -34,10 +38,13 @@
 #include "leadership.h"
 #include "sales.h"
 
-#define DRAIN_POLL_US (20u * MS)   /* between two looks at a journal that empties */
-#define BACKOFF_MIN_US (20u * MS)  /* after the first failure: Redis is often back at once */
-#define BACKOFF_DOUBLINGS_MAX 6u   /* of BACKOFF_MIN_US, before a start from the beginning */
-#define BACKOFF_MAX_US (500u * MS) /* a second after Redis is back, the sale is to be open */
+#define DRAIN_POLL_US (20u * MS) /* between two looks at a journal that empties */
+#define DRAIN_PATIENCE_US                                                                          \
+    (5000u * MS) /* far more than a full journal takes while everybody is well */
+#define DRAIN_SLOW_POLL_US (200u * MS) /* between two looks after that */
+#define BACKOFF_MIN_US (20u * MS)      /* after the first failure: Redis is often back at once */
+#define BACKOFF_DOUBLINGS_MAX 6u       /* of BACKOFF_MIN_US, before a start from the beginning */
+#define BACKOFF_MAX_US (500u * MS)     /* a second after Redis is back, the sale is to be open */
 
 const char *
 recovery_state_name (recovery_state_t state)
@@ -70,6 +77,7 @@ s_enter (inventory_t *self, live_sale_t *live, recovery_state_t state, effects_t
     recovery->tag = 0;
     recovery->retry_us = 0;
     recovery->load_count = 0;
+    recovery->is_slow = false;
 }
 
 void
@@ -142,7 +150,6 @@ s_call_key (inventory_t *self, live_sale_t *live, call_name_t call, effects_t *e
     key->token = self->leadership.token;
 }
 
-/*  PostgreSQL counts the lost units only while `epoch` is the present one: a bump after one without an answer counts nothing. */
 static void
 s_call_bump (inventory_t *self, live_sale_t *live, effects_t *effects)
 {
@@ -152,7 +159,7 @@ s_call_bump (inventory_t *self, live_sale_t *live, effects_t *effects)
     epoch_row_t *row = effects_entry (effects, &record_epoch_row);
     row->sale_id = live->sale.sale_id;
     row->token = self->leadership.token;
-    row->epoch = recovery->lost_epoch;
+    row->epoch = live->epoch;
     row->lost_units = recovery->lost_units;
 }
 
@@ -256,20 +263,62 @@ s_is_fenced (inventory_t *self, live_sale_t *live, const gate_state_t *state, ef
     return true;
 }
 
-/*  The gate lost something: keys are missing, or it went back to an older state. Of the units in the journal when it was last whole,
-    those that are not in it now are the most that can be lost: ordering may have taken some of them since. */
+/*  The gate lost something: keys are missing, or it went back to an older state, or by whole epochs (an epoch is bumped only
+    after its gate was closed). Of the units in the journal when it was last whole, those that are not in it now are the most that
+    can be lost: ordering may have taken some of them since. */
 static void
 s_note_loss (live_sale_t *live, const gate_state_t *state)
 {
     recovery_t *recovery = &live->recovery;
-    if (state->present && !live->went_back)
+    bool is_of_past = state->epoch < live->epoch && !state->recovering;
+    if (state->present && !live->went_back && !is_of_past)
         return;
     recovery->gate_is_lost = true;
-    if (live->epoch > 0 && live->journal_units > state->journal_units) {
+    if (live->epoch > 0 && live->journal_units > state->journal_units)
         recovery->lost_units = live->journal_units - state->journal_units;
-        recovery->lost_epoch = live->epoch;
-    }
     live->journal_units = state->journal_units;
+}
+
+/*  Rule 2. */
+static bool
+s_is_drained (const live_sale_t *live, const gate_state_t *state, effects_t *effects)
+{
+    if (state->journal_count > 0 && state->epoch < live->epoch)
+        effects_log (effects, LOG_LEVEL_WARNING, "journal_of_past_epoch",
+                     "sale=%" PRIu64 " epoch=%" PRIu64 " present=%" PRIu64 " entries=%" PRIu64
+                     " go with their gate",
+                     live->sale.sale_id, state->epoch, live->epoch, state->journal_count);
+    return state->journal_count == 0 || state->epoch < live->epoch;
+}
+
+static bool
+s_is_under_way (const live_sale_t *live)
+{
+    return live->is_used && live->recovery.state > RECOVERY_WANTED;
+}
+
+/*  Rule 6. */
+static uint64_t
+s_active_count (const inventory_t *self)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < self->sale_count; i++)
+        count += s_is_under_way (&self->sales[i]) && !self->sales[i].recovery.is_slow;
+    return count;
+}
+
+static void
+s_drain_on (inventory_t *self, live_sale_t *live, const gate_state_t *state, effects_t *effects)
+{
+    recovery_t *recovery = &live->recovery;
+    bool was_slow = recovery->is_slow;
+    recovery->is_slow = self->now_us - recovery->phase_us >= DRAIN_PATIENCE_US;
+    recovery->retry_us = self->now_us + (recovery->is_slow ? DRAIN_SLOW_POLL_US : DRAIN_POLL_US);
+    if (recovery->is_slow && !was_slow)
+        effects_log (effects, LOG_LEVEL_WARNING, "recovery_waits",
+                     "sale=%" PRIu64 " stays closed until its journal is empty: entries=%" PRIu64
+                     " units=%" PRIu64,
+                     live->sale.sale_id, state->journal_count, state->journal_units);
 }
 
 static void
@@ -280,7 +329,7 @@ s_closed (inventory_t *self, live_sale_t *live, const gate_state_t *state, effec
     s_take_state (self, live, state);
     s_note_loss (live, state);
     live->recovery.gate_sequence = state->sequence;
-    bool is_drained = state->journal_count == 0;
+    bool is_drained = s_is_drained (live, state, effects);
     s_enter_and_call (self, live, is_drained ? RECOVERY_BUMPING : RECOVERY_DRAINING, effects);
 }
 
@@ -296,10 +345,12 @@ s_draining (inventory_t *self, live_sale_t *live, const gate_state_t *state, eff
     }
     s_take_state (self, live, state);
     recovery->tag = 0;
-    if (state->journal_count == 0)
-        s_enter_and_call (self, live, RECOVERY_BUMPING, effects);
+    if (!s_is_drained (live, state, effects))
+        s_drain_on (self, live, state, effects);
+    else if (recovery->is_slow && s_active_count (self) >= RECOVERIES_MAX)
+        s_enter (self, live, RECOVERY_WANTED, effects);
     else
-        recovery->retry_us = self->now_us + DRAIN_POLL_US;
+        s_enter_and_call (self, live, RECOVERY_BUMPING, effects);
 }
 
 static void
@@ -309,6 +360,13 @@ s_bumped (inventory_t *self, live_sale_t *live, const event_t *event, effects_t 
     const epoch_row_t *row = event->entries;
     if (event->count == 1 && row->code == ERROR_FENCED) {
         recovery_fence (self, live, effects);
+        return;
+    }
+    if (event->count == 1 && row->code == ERROR_STALE_EPOCH && row->epoch != live->epoch) {
+        /* most likely a bump of our own whose answer was lost, and which counted the lost units */
+        live->epoch = row->epoch;
+        recovery->lost_units = 0;
+        s_enter_and_call (self, live, RECOVERY_BUMPING, effects);
         return;
     }
     if (event->count != 1 || row->code != ERROR_NONE || row->epoch == 0) {
@@ -496,26 +554,18 @@ s_next_wanted (inventory_t *self)
     return best;
 }
 
-static bool
-s_is_under_way (const live_sale_t *live)
-{
-    return live->is_used && live->recovery.state > RECOVERY_WANTED;
-}
-
 void
 recovery_advance (inventory_t *self, effects_t *effects)
 {
-    uint64_t active_count = 0;
     if (!leadership_is_held (self))
         return;
     for (size_t i = 0; i < self->sale_count; i++) {
         live_sale_t *live = &self->sales[i];
-        if (!s_is_under_way (live))
-            continue;
-        active_count++;
-        if (live->recovery.retry_us && self->now_us >= live->recovery.retry_us)
+        if (s_is_under_way (live) && live->recovery.retry_us &&
+            self->now_us >= live->recovery.retry_us)
             s_call (self, live, effects);
     }
+    uint64_t active_count = s_active_count (self);
     live_sale_t *next;
     while (active_count < RECOVERIES_MAX && (next = s_next_wanted (self))) {
         s_enter_and_call (self, next, RECOVERY_CLOSED, effects);

@@ -4,13 +4,19 @@
     2. Nothing is released at a gate that is not open in PostgreSQL's epoch: a rebuild installs such a rid as PostgreSQL has it, held,
        and the row releases it afterwards.
     3. GATE_RELEASE is a compare-and-set (held → released): a row that is carried twice gives back its units once.
+    4. Rows that have to wait hold up no others: when they fill a list, the open sales are listed one by one, and then all again.
 
     state      event                                        next
     IDLE       due, lease held                              LISTING
     LISTING    rows                                         RELEASING (one GATE_RELEASE per sale), or DELETING
                no rows, no answer                           IDLE
     RELEASING  last answer                                  DELETING the final ones, IDLE if there are none
-    DELETING   any answer (a row that stays comes again)    IDLE, due at once if the list was full and something went */
+    DELETING   any answer (a row that stays comes again)    IDLE, due at once if the list was full and something went
+
+    a list is of   next list
+    all sales      full, with rows that wait: of the first open sale, at once; otherwise of all
+    one sale       of the next open sale, at once; after the last one of all, after RELAY_US
+    any, unanswered  of all, after RELAY_US */
 
 #include "relay.h"
 
@@ -19,7 +25,7 @@
 #include "sales.h"
 
 #define RELAY_US                                                                                   \
-    (200u * MS) /* between two lists: a cancelled unit can be bought again within 2 s */
+    (400u * MS) /* between two lists: a cancelled unit can be bought again within 2 s */
 
 static bool
 s_is_idle (const relay_t *relay)
@@ -30,8 +36,16 @@ s_is_idle (const relay_t *relay)
 static void
 s_rest (inventory_t *self, bool is_more)
 {
-    self->relay.row_count = 0;
-    self->relay.due_us = is_more ? self->now_us : self->now_us + RELAY_US;
+    relay_t *relay = &self->relay;
+    relay->row_count = 0;
+    relay->due_us = is_more || relay->is_sweeping ? self->now_us : self->now_us + RELAY_US;
+}
+
+static void
+s_rest_after_failure (inventory_t *self)
+{
+    self->relay.is_sweeping = false;
+    s_rest (self, false);
 }
 
 static void
@@ -102,12 +116,19 @@ static void
 s_release_all (inventory_t *self, effects_t *effects)
 {
     relay_t *relay = &self->relay;
+    size_t waiting_count = 0;
     for (size_t i = 0; i < relay->row_count; i++) {
         live_sale_t *live = sales_find (self, relay->rows[i].sale_id);
+        bool can_go = live && s_is_open (self, live);
         if (s_is_archived (self, live))
             relay->is_final[i] = true;
-        else if (live && s_is_open (self, live) && s_is_first_of_sale (relay, i))
+        else if (can_go && s_is_first_of_sale (relay, i))
             s_release_sale (self, i, live, effects);
+        waiting_count += !can_go && !relay->is_final[i];
+    }
+    if (relay->was_full && waiting_count > 0 && !relay->is_sweeping) {
+        relay->is_sweeping = true;
+        relay->sweep_slot = 0;
     }
     if (relay->in_flight == 0)
         s_delete_final (self, effects);
@@ -120,7 +141,11 @@ s_listed (inventory_t *self, const event_t *event, effects_t *effects)
 {
     relay_t *relay = &self->relay;
     relay->list_tag = 0;
-    if (event->status != RESULT_OK || event->count == 0) {
+    if (event->status != RESULT_OK) {
+        s_rest_after_failure (self);
+        return;
+    }
+    if (event->count == 0) {
         s_rest (self, false);
         return;
     }
@@ -170,10 +195,26 @@ relay_result (inventory_t *self, const event_t *event, effects_t *effects)
         s_listed (self, event, effects);
     } else if (event->tag == relay->done_tag) {
         relay->done_tag = 0;
-        s_rest (self, relay->was_full && event->status == RESULT_OK);
+        if (event->status == RESULT_OK)
+            s_rest (self, relay->was_full);
+        else
+            s_rest_after_failure (self);
     } else if (s_carries (relay, event->tag)) {
         s_released (self, event, effects);
     }
+}
+
+/*  The next open sale of the sweep, 0 at its end. */
+static uint64_t
+s_next_of_sweep (inventory_t *self)
+{
+    relay_t *relay = &self->relay;
+    while (relay->sweep_slot < self->sale_count) {
+        const live_sale_t *live = &self->sales[relay->sweep_slot++];
+        if (live->is_used && s_is_open (self, live))
+            return live->sale.sale_id;
+    }
+    return 0;
 }
 
 void
@@ -183,8 +224,15 @@ relay_advance (inventory_t *self, effects_t *effects)
     if (!leadership_is_held (self) || !self->reload.is_loaded || !s_is_idle (relay) ||
         self->now_us < relay->due_us)
         return;
+    uint64_t sale_id = relay->is_sweeping ? s_next_of_sweep (self) : 0;
+    if (relay->is_sweeping && sale_id == 0) {
+        relay->is_sweeping = false;
+        s_rest (self, false);
+        return;
+    }
     relay->list_tag = inventory_call (self, effects, CALL_RELEASE_LIST, PURPOSE_RELAY, 0);
     query_t *query = effects_entry (effects, &record_query);
+    query->sale_id = sale_id;
     query->limit = RELEASES_MAX;
 }
 

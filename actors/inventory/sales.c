@@ -1,7 +1,8 @@
 /*  The table of live sales.
 
     1. A row is replaced only by one of a higher version; its epoch only rises.
-    2. A slot is given up only after a complete pass over SALE_LIVE, begun after the sale came in, did not show it.
+    2. A slot is given up only after a complete pass over SALE_LIVE, begun after the sale came in, did not show it, and after
+       everybody was told for another pass that the sale is over: edges and brokers give up theirs then.
     3. A sale whose gate was never installed has stamp 0: nobody is told of it before it can sell. */
 
 #include "sales.h"
@@ -30,6 +31,7 @@ sales_begin_term (inventory_t *self)
     }
     self->relay.row_count = 0;
     self->relay.in_flight = 0;
+    self->relay.is_sweeping = false;
     self->relay.list_tag = self->relay.done_tag = 0;
     self->relay.due_us = self->now_us;
     snapshot_begin_term (self);
@@ -83,7 +85,7 @@ s_add (inventory_t *self, const sale_t *row, effects_t *effects)
 {
     live_sale_t *live = s_free_slot (self);
     if (!live) {
-        self->reload.is_full = true;
+        self->reload.is_full = self->reload.pass_is_full = true;
         effects_log (effects, LOG_LEVEL_ERROR, "sales_full",
                      "sale=%" PRIu64 " is not served: %u are live", row->sale_id, SALES_MAX);
         return NULL;
@@ -109,6 +111,7 @@ sales_merge (inventory_t *self, const sale_t *row, effects_t *effects)
     if (!live)
         return NULL;
     live->pass = self->reload.pass;
+    live->is_archived = false;
     if (row->epoch > live->epoch)
         live->epoch = row->epoch;
     if (row->version > live->sale.version) {
@@ -196,19 +199,29 @@ sales_doubt (inventory_t *self)
     reload->limits_due_us = earlier (reload->limits_due_us, self->now_us + RELOAD_SOON_US);
 }
 
+/*  Rule 2. The gate and its journal were kept for a day after the end: nobody waits for anything of the sale any more. */
+static void
+s_archive (inventory_t *self, live_sale_t *live, effects_t *effects)
+{
+    if (live->is_archived) {
+        gates_forget (self, live);
+        memset (live, 0, sizeof *live);
+        return;
+    }
+    effects_log (effects, LOG_LEVEL_INFO, "sale_archived", "sale=%" PRIu64, live->sale.sale_id);
+    live->is_archived = true;
+    live->sale.state = SALE_ENDED;
+    sales_stamp (self, live);
+}
+
 static void
 s_end_pass (inventory_t *self, effects_t *effects)
 {
     reload_t *reload = &self->reload;
-    for (size_t i = 0; i < self->sale_count; i++) {
-        live_sale_t *live = &self->sales[i];
-        if (live->is_used && live->pass < reload->pass) {
-            effects_log (effects, LOG_LEVEL_INFO, "sale_archived", "sale=%" PRIu64,
-                         live->sale.sale_id);
-            gates_forget (self, live);
-            memset (live, 0, sizeof *live);
-        }
-    }
+    for (size_t i = 0; i < self->sale_count; i++)
+        if (self->sales[i].is_used && self->sales[i].pass < reload->pass)
+            s_archive (self, &self->sales[i], effects);
+    reload->is_full = reload->pass_is_full;
     reload->is_running = false;
     reload->due_us = self->now_us + RELOAD_US;
     if (!reload->is_loaded)
@@ -261,7 +274,7 @@ s_ask_page (inventory_t *self, effects_t *effects)
         reload->is_running = true;
         reload->pass++;
         reload->after = 0;
-        reload->is_full = false;
+        reload->pass_is_full = false;
     }
     reload->tag = inventory_call (self, effects, CALL_SALE_LIVE, PURPOSE_RELOAD, 0);
     query_t *query = effects_entry (effects, &record_query);

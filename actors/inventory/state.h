@@ -80,9 +80,9 @@ typedef struct recovery_t {
     uint64_t tag;                /* awaited answer of the state's call, 0 = none */
     uint64_t retry_us;           /* when a failed call is made again, 0 = none */
     uint64_t backoff_us;         /* that the next failure waits */
-    bool gate_is_lost;   /* keys were missing when it was closed, or it was older than before */
-    uint64_t lost_units; /* to be told to PostgreSQL with the bump */
-    uint64_t lost_epoch; /* in which they were lost: so that a bump made twice counts them once */
+    bool gate_is_lost;      /* keys were missing when it was closed, or it was older than before */
+    bool is_slow;           /* drains for long: it does not count, others go first */
+    uint64_t lost_units;    /* to be told to PostgreSQL with the bump */
     uint64_t gate_sequence; /* last one that the closed gate gave out */
     epoch_row_t head;       /* head of the snapshot that this process bumped */
     uint64_t asked_place;   /* pages after this one are still to be asked for */
@@ -100,10 +100,11 @@ typedef struct recovery_t {
 
 typedef struct live_sale_t {
     bool is_used;
-    sale_t sale;    /* PostgreSQL's row; sales_describe adds what the gate says */
-    uint64_t epoch; /* highest that PostgreSQL is known to have given */
-    uint64_t stamp; /* snapshot version of the last change; 0 = not to be shown yet */
-    uint64_t pass;  /* reload that saw it last */
+    bool is_archived; /* gone from SALE_LIVE; its end is being told */
+    sale_t sale;      /* PostgreSQL's row; sales_describe adds what the gate says */
+    uint64_t epoch;   /* highest that PostgreSQL is known to have given */
+    uint64_t stamp;   /* snapshot version of the last change; 0 = not to be shown yet */
+    uint64_t pass;    /* reload that saw it last */
     uint64_t
         fenced_token; /* our token when a higher one was met: leave this sale alone in this term */
     /* gates.c */
@@ -126,9 +127,10 @@ typedef struct reload_t {
     uint64_t after; /* last sale_id of the pages so far */
     uint64_t tag, limits_tag;
     uint64_t due_us, limits_due_us;
-    bool is_running; /* a pass is not at its end */
-    bool is_loaded;  /* one pass of this term is complete */
-    bool is_full;    /* a live sale found no room: nothing may be taken for archived */
+    bool is_running;   /* a pass is not at its end */
+    bool is_loaded;    /* one pass of this term is complete */
+    bool is_full;      /* a live sale found no room: nothing may be taken for archived */
+    bool pass_is_full; /* so it was in this pass; is_full is cleared by a whole pass only */
 } reload_t;
 
 typedef struct gates_t {
@@ -174,8 +176,10 @@ typedef struct relay_t {
     bool is_final[RELEASES_MAX];
     uint64_t row_tags[RELEASES_MAX]; /* GATE_RELEASE in flight that carries the row, 0 = none */
     uint64_t row_count;
-    uint64_t in_flight; /* GATE_RELEASE calls */
-    bool was_full;      /* there may be more rows at once */
+    uint64_t in_flight;  /* GATE_RELEASE calls */
+    uint64_t sweep_slot; /* of the sale that is listed next while sweeping */
+    bool was_full;       /* there may be more rows at once */
+    bool is_sweeping;    /* sale by sale, for rows that wait fill a list of all */
 } relay_t;
 
 /* -------------------------------------------------------------------------- admin.c, audit.c */
@@ -196,6 +200,7 @@ typedef struct question_t {
     header_t header; /* of the asker */
     bool is_own;     /* asked by nobody: the audit that runs by itself */
     uint64_t tag;
+    uint64_t opened_us;
     uint64_t deadline_us;
     uint64_t sale_id;
     uint64_t version; /* of the sale that the gate must have */

@@ -1,5 +1,4 @@
-/*  Adaptive concurrency: how many entries may be between this limiter and their verdicts at once.
- */
+/*  Adaptive concurrency: how many entries may be between this limiter and their verdicts at once. */
 
 #ifndef MS_ADMISSION_H
 #define MS_ADMISSION_H

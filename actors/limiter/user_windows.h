@@ -1,5 +1,4 @@
-/*  How many attempts each shopper made lately: a sliding window per user, in a table of fixed size.
- */
+/*  How many attempts each shopper made lately: a sliding window per user, in a table of fixed size. */
 
 #ifndef MS_USER_WINDOWS_H
 #define MS_USER_WINDOWS_H

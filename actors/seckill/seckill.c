@@ -1,20 +1,17 @@
 /*  Seckill core. Invariants:
-    1. Every entry of a PURCHASE becomes exactly one argument of exactly one gate_reserve, or is
-    answered `busy`.
-    2. A verdict is what the script said about this entry, or that the script certainly did not run.
-    Nothing is said about an entry whose script may have run without our seeing its answer: the edge
-    asks again, and the gate knows the rid.
-    3. Entries in flight are at most SECKILL_BATCHES_MAX × BATCH_ENTRIES_MAX, all in memory taken at
-    the start.
-    4. The shell answers each CALL once; a slot is free again when all calls of its batch are
-    answered.
+    1. Every entry of a PURCHASE becomes exactly one argument of exactly one gate_reserve, or is answered `busy`.
+    2. A verdict is what the script said about this entry, or that the script certainly did not run. Nothing is said about an entry
+       whose script may have run without our seeing its answer: the edge asks again, and the gate knows the rid.
+    3. Entries in flight are at most SECKILL_BATCHES_MAX × BATCH_ENTRIES_MAX, all in memory taken at the start.
+    4. The shell answers each CALL once; a slot is free again when all calls of its batch are answered.
 
-    state of a slot | PURCHASE            | RESULT of gate_reserve
-    free            | taken: one call per | impossible
-                    | sale, then waiting  |
-    waiting         | another slot        | OK: verdicts; UNAVAILABLE, REFUSED:
-    dependency_unavailable; UNKNOWN: nothing. |                     | Free after the last call Any
-    message but PURCHASE from a limiter and HOLDING_GET is invalid: counted, not answered. */
+    state of a slot | PURCHASE                               | RESULT of gate_reserve
+    ----------------+----------------------------------------+------------------------------------------------------------
+    free            | taken: one call per sale, then waiting | impossible
+    waiting         | another slot; none is free: busy       | OK: verdicts; UNAVAILABLE, REFUSED: dependency_unavailable;
+                    |                                        | UNKNOWN: nothing. Free after the last call
+
+    Any message but PURCHASE from a limiter and HOLDING_GET is invalid: counted, not answered. */
 
 #include "seckill.h"
 
@@ -184,8 +181,7 @@ s_handle_purchase (seckill_t *self, const event_t *event, effects_t *effects)
     self->entries_waiting += batch->entry_count;
 }
 
-/* -------------------------------------------------------------------------- RESULT of gate_reserve
- */
+/* -------------------------------------------------------------------------- RESULT of gate_reserve */
 
 static void
 s_answer_unreached (const batch_t *batch, size_t first, size_t count, effects_t *effects)

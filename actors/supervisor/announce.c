@@ -3,14 +3,21 @@
 #include "clock.h"
 #include "http_client.h"
 #include "params_load.h"
+#include "rpc.h"
+#include "up.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define READY_PATIENCE_US 120000000u
 #define READY_LOOK_US 50000
+#define PING_PATIENCE_MS 1000u
+/*  nginx that got new settings while it ran gives its last old worker up about 150 ms later. */
+#define RELOAD_MS 300u
+#define SETTINGS_BYTES_MAX (64u * 1024u)
 #define MINUTE_MS (60 * 1000)
 
 typedef struct demo_t {
@@ -89,6 +96,44 @@ s_add_demos (const instance_t *instance, const char *url)
 
 /* -------------------------------------------------------------------------- waiting */
 
+/*  The supervisor is ready when every wanted process is. */
+static bool
+s_is_complete (const instance_t *instance)
+{
+    char endpoint[ENDPOINT_BYTES_MAX + 16];
+    pong_t pong;
+    size_t count;
+    return rpc_endpoint (&instance->params, KIND_SUPERVISOR, 1, endpoint, sizeof endpoint) &&
+           access (endpoint + strlen ("ipc://"), F_OK) == 0 &&
+           rpc_call (&instance->params, endpoint, MSG_PING, NULL, &pong, sizeof pong, &count,
+                     PING_PATIENCE_MS) == MSG_PONG &&
+           count == 1 && pong.state == STATE_READY;
+}
+
+static uint64_t
+s_changed_ms (const char *path)
+{
+    struct stat about;
+    return stat (path, &about) == 0
+               ? (uint64_t)about.st_mtim.tv_sec * 1000 + (uint64_t)about.st_mtim.tv_nsec / 1000000
+               : 0;
+}
+
+bool
+announce_is_public (const instance_t *instance, uint64_t edges)
+{
+    static char settings[SETTINGS_BYTES_MAX];
+    uint64_t named = 0;
+    uint64_t written_ms = s_changed_ms (instance_file (instance, "nginx/nginx.conf"));
+    uint64_t started_ms = s_changed_ms (instance_file (instance, "run/nginx.pid"));
+    if (!file_read (instance_file (instance, "nginx/nginx.conf"), settings, sizeof settings))
+        return false;
+    for (const char *at = settings; (at = strstr (at, "; # edge/")); at++)
+        named++;
+    return named == edges && started_ms > 0 &&
+           (started_ms >= written_ms || clock_wall_ms () >= written_ms + RELOAD_MS);
+}
+
 static bool
 s_is_ready (const char *url)
 {
@@ -144,6 +189,7 @@ int
 announce_run (bool with_demo, pid_t supervisor, bool is_child)
 {
     instance_t instance;
+    wanted_t wanted = { 0 };
     char reason[REASON_BYTES], url[160];
     uint64_t deadline_us = clock_now_us () + READY_PATIENCE_US;
     bool is_given = false;
@@ -152,7 +198,9 @@ announce_run (bool with_demo, pid_t supervisor, bool is_child)
             return 1; /* it said why */
         if (!instance_find (&instance, reason) ||
             file_read_number (instance_file (&instance, "run/supervisor.pid")) != supervisor ||
-            access (instance_file (&instance, "run/url"), F_OK) != 0)
+            access (instance_file (&instance, "run/url"), F_OK) != 0 ||
+            !up_load_wanted (&instance, &wanted, reason) || !s_is_complete (&instance) ||
+            !announce_is_public (&instance, wanted.counts[KIND_EDGE]))
             continue;
         instance_url (&instance, url, sizeof url);
         if (!s_is_ready (url))

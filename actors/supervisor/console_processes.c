@@ -1,5 +1,6 @@
 /*  status, scale, restart, drain, probe: questions to the broker, the supervisor and the processes themselves. */
 
+#include "announce.h"
 #include "clock.h"
 #include "console.h"
 #include "instance.h"
@@ -195,7 +196,8 @@ s_await_count (const instance_t *instance, uint64_t kind, uint64_t wanted, char 
     size_t count;
     while (clock_now_us () - start_us < SETTLE_PATIENCE_US) {
         if (s_load_directory (instance, &count, reason) &&
-            s_is_settled (kind, wanted, count, &ready)) {
+            s_is_settled (kind, wanted, count, &ready) &&
+            (kind != KIND_EDGE || announce_is_public (instance, wanted))) {
             printf ("%s: %" PRIu64 " ready (%.1f s)\n", kind_name (kind), ready,
                     (double)(clock_now_us () - start_us) / 1e6);
             return true;

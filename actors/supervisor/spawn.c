@@ -26,6 +26,22 @@ s_open_log (const char *path)
     return open (path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
 }
 
+/*  A session of its own is a scheduling group of its own where the kernel groups by sessions (sched_autogroup_enabled): there the
+    niceness of the group counts, elsewhere that of the process. A kernel without the file has no such groups. */
+static void
+s_be_nice (int niceness)
+{
+    char digit = (char)('0' + niceness);
+    if (niceness > 9 || nice (niceness) == -1)
+        _exit (126);
+    int fd = open ("/proc/self/autogroup", O_WRONLY);
+    if (fd >= 0) {
+        if (write (fd, &digit, 1) != 1)
+            _exit (126);
+        close (fd);
+    }
+}
+
 /*  Between fork and exec of a process with threads only system calls are safe. */
 static void
 s_become (const spawn_t *what, int log_fd, const gid_t *groups, int group_count,
@@ -37,8 +53,8 @@ s_become (const spawn_t *what, int log_fd, const gid_t *groups, int group_count,
         signal (number, SIG_DFL);
     sigprocmask (SIG_SETMASK, &none, NULL);
     setsid ();
-    if (what->nice && nice (what->nice) == -1)
-        _exit (126);
+    if (what->nice)
+        s_be_nice (what->nice);
     umask (077);
     int null_fd = open ("/dev/null", O_RDONLY);
     if (null_fd < 0 || dup2 (null_fd, 0) < 0 || dup2 (log_fd, 1) < 0 || dup2 (log_fd, 2) < 0 ||

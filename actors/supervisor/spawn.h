@@ -17,7 +17,7 @@ typedef struct spawn_t {
         log_path; /* stdout and stderr, appended; beyond LOG_BYTES_MAX the old log is kept as .old */
     const os_user_t *user; /* NULL or the own account: no change */
     bool is_clean;         /* only PATH and LANG of the environment */
-    int nice;              /* added to the own niceness */
+    int nice;              /* 0 to 9: gives way to the others */
 } spawn_t;
 
 /*  Returns the pid, or −1 with a reason. That the program is there and starts is only known when it lives on. */

@@ -343,18 +343,23 @@ s_await_store (up_t *self, service_name_t name, const char *title,
     return true;
 }
 
+bool
+up_load_wanted (const instance_t *instance, wanted_t *wanted, char *reason)
+{
+    char text[PARAM_TEXT_BYTES_MAX + 1];
+    static params_t defaults; /* kinds that MINISHOP_SCALE does not name */
+    params_set_defaults (&defaults);
+    return wanted_parse (wanted, defaults.scale, reason, REASON_BYTES) &&
+           wanted_parse (wanted, instance->params.scale, reason, REASON_BYTES) &&
+           (!file_read (instance_file (instance, "scale"), text, sizeof text) ||
+            wanted_parse (wanted, text, reason, REASON_BYTES));
+}
+
 static bool
 s_load_wanted (up_t *self, char *reason)
 {
-    char text[PARAM_TEXT_BYTES_MAX + 1];
     params_t *params = &self->instance->params;
-    static params_t defaults; /* kinds that MINISHOP_SCALE does not name */
-    params_set_defaults (&defaults);
-    if (!wanted_parse (&self->wanted, defaults.scale, reason, REASON_BYTES) ||
-        !wanted_parse (&self->wanted, params->scale, reason, REASON_BYTES))
-        return false;
-    if (file_read (instance_file (self->instance, "scale"), text, sizeof text) &&
-        !wanted_parse (&self->wanted, text, reason, REASON_BYTES))
+    if (!up_load_wanted (self->instance, &self->wanted, reason))
         return false;
     wanted_print (&self->wanted, params->scale, sizeof params->scale);
     if (self->wanted.counts[KIND_BROKER] == 0)

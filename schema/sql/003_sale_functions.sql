@@ -94,8 +94,9 @@ $$;
 
 -- Raises the epoch of a sale and answers the head of the snapshot that the bump takes: from here on order_write refuses what
 -- the former gate wrote. Locks in the order of the arguments; the caller bumps one sale at a time or in order of sale_id.
--- Again after an unknown outcome: a higher epoch, and the caller uses only one that was answered to it. lost_units are counted
--- once: only if the argument's epoch (what the caller took for the present one; 0 = it does not say) is still the present.
+-- The argument's epoch is the one that this bump ends. If another is the present one nothing is changed (code 72, with the present
+-- epoch): so a copy that comes late, after its caller has bumped again and opened the gate, cannot end that gate's epoch, whose
+-- confirmed reservations order_write would then refuse; and lost_units are counted once.
 CREATE FUNCTION epoch_bump (
     a_sale_id bigint[], a_token bigint[], a_code bigint[], a_epoch bigint[], a_sold bigint[], a_stock_total bigint[],
     a_sequence bigint[], a_lost_units bigint[])
@@ -112,10 +113,11 @@ BEGIN
             RETURN QUERY VALUES (a_sale_id[i], a_token[i], 8::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint);
         ELSIF v_sale.token > a_token[i] THEN
             RETURN QUERY VALUES (a_sale_id[i], v_sale.token, 73::bigint, v_sale.epoch, 0::bigint, 0::bigint, 0::bigint, 0::bigint);
+        ELSIF v_sale.epoch <> a_epoch[i] THEN
+            RETURN QUERY VALUES (a_sale_id[i], v_sale.token, 72::bigint, v_sale.epoch, 0::bigint, 0::bigint, 0::bigint, 0::bigint);
         ELSE
             UPDATE sale s
-            SET epoch = s.epoch + 1, token = a_token[i],
-                lost_with_disk = s.lost_with_disk + CASE WHEN a_epoch[i] IN (0, s.epoch) THEN a_lost_units[i] ELSE 0 END
+            SET epoch = s.epoch + 1, token = a_token[i], lost_with_disk = s.lost_with_disk + a_lost_units[i]
             WHERE s.sale_id = a_sale_id[i];
             RETURN QUERY
             SELECT s.sale_id, s.token, 0::bigint, s.epoch, k.sold, k.total, k.sequence, s.lost_with_disk

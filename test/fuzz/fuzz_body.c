@@ -29,7 +29,9 @@ LLVMFuzzerTestOneInput (const uint8_t *input, size_t input_bytes)
     size_t count, count_again;
     if (input_bytes == 0 || input_bytes > BODY_BYTES_MAX)
         return 0;
-    const record_t *record = schema_record (input[0] % s_record_count ());
+    size_t records = s_record_count ();
+    CHECK (records > 0);
+    const record_t *record = schema_record (input[0] % records);
     CHECK (record->size_bytes <= 512 * 8);
     if (codec_read (record, input + 1, input_bytes - 1, s_entries, ENTRIES_MAX, &count))
         return 0;

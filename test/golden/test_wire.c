@@ -158,11 +158,9 @@ s_append_missing (void)
 {
     char *found = s_load (VECTORS), *wanted = s_wanted (), *end;
     FILE *out = fopen (VECTORS, "a");
-    if (!out) {
+    if (!out)
         perror (VECTORS);
-        return 1;
-    }
-    for (char *vector = wanted; *vector; vector = end + 2) {
+    for (char *vector = wanted; out && *vector; vector = end + 2) {
         end = strstr (vector, "\n\n");
         *end = 0;
         if (!strstr (found, vector))
@@ -170,7 +168,7 @@ s_append_missing (void)
     }
     free (found);
     free (wanted);
-    return fclose (out) ? 1 : 0;
+    return out && fclose (out) == 0 ? 0 : 1;
 }
 
 /* -------------------------------------------------------------------------- reading */

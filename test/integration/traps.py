@@ -2,11 +2,15 @@
 
 import signal
 import socket
+import subprocess
 
 from outside import auditor, crowd
+from outside.instance import BIN
 from outside.raw_http import request
 from outside.waiting import until
 from sales import check_books, codes_of, orders_in_database
+
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"  # package libfaketime
 
 
 def failures(summary):
@@ -103,3 +107,39 @@ def test_scale_out_and_in_during_the_peak(instance):
     assert failures(summary) <= summary["finished"] * 0.001, codes_of(summary)
     check_books(instance, sale_id, auditor.confirmed_of(one.rows(), crowd.user_ids(tokens)))
     return f"{failures(summary)} of {summary['finished']} failed"
+
+
+def test_edge_clock_wrong_by_an_hour(instance):
+    """Edges whose wall clocks are an hour wrong, either way, open and close a sale with all the others: the gate's clock counts."""
+    token, early, late, sure = instance.token_list(4)
+    edges = [_edge_with_clock(instance, 201, "-1h"), _edge_with_clock(instance, 202, "+1h")]
+    try:
+        ports = [until(f"edge/{number} is ready", 20, lambda number=number: _port_of(instance, number)) for number in (201, 202)]
+        sale_id = instance.sale(10, opens_in_s=1.5, lasts_s=4)
+        for port in ports:
+            assert instance.buy(sale_id, early, "before", port=port).status == 425
+            assert abs(instance.call("GET", "/time", port=port).body["now_ms"] - instance.now_ms()) < 50
+        until("the sale is open", 10, lambda: instance.buy(sale_id, token, "first", port=ports[0]).status == 201, 0.02)
+        assert instance.buy(sale_id, sure, "second", port=ports[1]).status == 201
+        until("the sale has ended", 10, lambda: instance.buy(sale_id, late, "after", port=ports[1], quantity=2).status == 410, 0.05)
+        ((first, last),) = instance.sql("SELECT min (reserved_us) - max (starts_at_ms) * 1000, max (ends_at_ms) * 1000 - max (reserved_us)"
+                                        f" FROM orders JOIN sale USING (sale_id) WHERE sale_id = {sale_id}")
+        assert 0 <= int(first) and 0 < int(last), (first, last)
+        return f"first order {int(first) / 1000:.0f} ms after the opening"
+    finally:
+        for edge in edges:
+            edge.terminate()
+            assert edge.wait(20) == 0
+
+
+def _edge_with_clock(instance, number, offset):
+    """An edge more, started by hand: only its wall clock is wrong, as on a machine that was set wrongly."""
+    environment = {**instance.environment, "LD_PRELOAD": FAKETIME, "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    with open(instance.folder / f"log/edge-{number}.log", "ab") as log:
+        return subprocess.Popen([BIN / "minishop-edge", "--number", str(number)], env=environment, stdin=subprocess.DEVNULL, stdout=log,
+                                stderr=subprocess.STDOUT)
+
+
+def _port_of(instance, number):
+    return next((int(actor["endpoint"].rsplit(":", 1)[1]) for actor in instance.actors("edge")
+                 if actor["id"] == f"edge/{number}" and actor["state"] == "ready"), None)

@@ -3,9 +3,9 @@
     state    event                               next
     HEAD     bytes without the empty line        HEAD, or BAD beyond ANSWER_BYTES_MAX
     HEAD     the empty line, length given        BODY, or DONE when nothing follows
-    HEAD     the empty line, no length, no body  DONE (204, 304, 1xx) or BAD: every answer of ours
-   carries a length BODY     the last byte                       DONE any      bytes after the last
-   one            BAD: nothing was asked, so nothing may come */
+    HEAD     the empty line, no length, no body  DONE (204, 304, 1xx) or BAD: every answer of ours carries a length
+    BODY     the last byte                       DONE
+    any      bytes after the last one            BAD: nothing was asked, so nothing may come */
 
 #ifndef MS_ANSWER_H
 #define MS_ANSWER_H
@@ -33,8 +33,8 @@ typedef struct answer_t {
 
 void answer_reset (answer_t *self);
 answer_state_t answer_feed (answer_t *self, const char *bytes, size_t count);
-/*  Copies the value of the body's member `name` (text without its quotes, or number) into `value`;
-   empty if there is none. Good for flat answers of our own contract, not for JSON at large. */
+/*  Copies the value of the body's member `name` (text without its quotes, or number) into `value`; empty if
+    there is none. Good for flat answers of our own contract, not for JSON at large. */
 void answer_member (const answer_t *self, const char *name, char *value, size_t value_max);
 
 #endif

@@ -368,8 +368,7 @@ s_work (void *self_p)
 {
     worker_t *self = self_p;
     struct epoll_event events[EVENTS_MAX];
-    bool has_more = true;
-    while ((has_more = s_begin_due (self)) || self->available_count < self->connection_count) {
+    while (s_begin_due (self) || self->available_count < self->connection_count) {
         int count = epoll_wait (self->epoll_fd, events, EVENTS_MAX, (int)(LOOK_US / 1000));
         for (int i = 0; i < count; i++) {
             if (events[i].data.u32 < self->connection_count)

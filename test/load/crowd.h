@@ -1,12 +1,10 @@
 /*  A crowd of clients: keep-alive connections that work through a plan, over epoll.
 
-    Closed loop (rate_per_s 0): every connection sends its next attempt as soon as the last one is
-   answered. Open loop: attempt i is due at start + i / rate, whether or not earlier ones were
-   answered, and its latency counts from then; so a stalled server is charged for those who had to
-   wait in front of it.
+    Closed loop (rate_per_s 0): every connection sends its next attempt as soon as the last one is answered. Open loop: attempt i is
+    due at start + i / rate, whether or not earlier ones were answered, and its latency counts from then; so a stalled server is
+    charged for those who had to wait in front of it.
 
-    A connection is AVAILABLE (no attempt), BUSY (connecting, sending or waiting) or PAUSED (its
-   attempt waits to be sent again).
+    A connection is AVAILABLE (no attempt), BUSY (connecting, sending or waiting) or PAUSED (its attempt waits to be sent again).
 
     state      event                                         next
     AVAILABLE  an attempt is due                             BUSY
@@ -57,8 +55,8 @@ typedef struct crowd_result_t {
     uint64_t attempts;
 } crowd_result_t;
 
-/*  Runs until the plan, the time or the attempts are over, or until *stop. Returns false if threads
- * or sockets could not be made. */
+/*  Runs until the plan, the time or the attempts are over, or until *stop. Returns false if threads or
+    sockets could not be made. */
 bool crowd_run (const crowd_options_t *options, const volatile sig_atomic_t *stop,
                 crowd_result_t *result);
 

@@ -1,5 +1,5 @@
-/*  minishop-load: a crowd at a flash sale, from outside. It knows the HTTP contract and nothing
-   else of the system.
+/*  minishop-load: a crowd at a flash sale, from outside. It knows the HTTP contract and nothing else of
+    the system.
 
     purchase   attempts of many shoppers at one sale, closed loop or at a fixed rate
     get        one address over and over

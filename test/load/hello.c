@@ -1,6 +1,6 @@
-/*  minishop-hello: the yardstick of the bench. The bare HTTP library that the edge uses, with the
-   edge's settings, answering a fixed JSON by one write: no routing, no token, no store. What the
-   edge reaches is quoted as a share of this in the same round. */
+/*  minishop-hello: the yardstick of the bench. The bare HTTP library that the edge uses, with the edge's
+    settings, answering a fixed JSON by one write: no routing, no token, no store. What the edge reaches is
+    quoted as a share of this in the same round. */
 
 #include <civetweb.h>
 #include <signal.h>

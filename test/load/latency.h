@@ -1,5 +1,4 @@
-/*  Counts of durations in buckets of at most 1.6 % width: 64 per power of two, from 1 µs to over an
- * hour. */
+/*  Counts of durations in buckets of at most 1.6 % width: 64 per power of two, from 1 µs to over an hour. */
 
 #ifndef MS_LATENCY_H
 #define MS_LATENCY_H

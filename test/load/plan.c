@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-/*  Attempts are sorted by place; a shopper's first one stands at user × PLACES, so later ones fall
- * between the others. */
+/*  Attempts are sorted by place; a shopper's first one stands at user × PLACES, so later ones fall between
+    the others. */
 #define PLACES 16u
 
 typedef struct entry_t {

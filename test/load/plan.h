@@ -1,8 +1,8 @@
 /*  Who attempts what, in which order: made once from a seed, so that a run can be repeated.
 
-    Every shopper attempts once under key 0, in the order of the tokens. Of them `retry_per_mille`
-   send the same key again: an eighth of these eight times at once, the others once, some time
-   later. `new_key_per_mille` come back later with another key. */
+    Every shopper attempts once under key 0, in the order of the tokens. Of them `retry_per_mille` send the
+    same key again: an eighth of these eight times at once, the others once, some time later.
+    `new_key_per_mille` come back later with another key. */
 
 #ifndef MS_PLAN_H
 #define MS_PLAN_H

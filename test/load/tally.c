@@ -108,7 +108,7 @@ s_parse_id (const char *text, uint64_t *high, uint64_t *low)
         if (*text >= '0' && *text <= '9')
             digit = (uint64_t)(*text - '0');
         else if (*text >= 'a' && *text <= 'f')
-            digit = (uint64_t)(*text - 'a' + 10);
+            digit = (uint64_t)(*text - 'a') + 10;
         else
             return false;
         *high = *high << 4 | *low >> 60;

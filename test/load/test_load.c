@@ -47,8 +47,7 @@ s_state_of (const char *text, answer_t *answer)
     return answer_feed (answer, text, strlen (text));
 }
 
-/* Anything that is not one whole answer with a length is refused, and bytes behind an answer are
- * noticed. */
+/*  Anything that is not one whole answer with a length is refused, and bytes behind an answer are noticed. */
 static void
 test_answer_refuses (void **state)
 {
@@ -126,8 +125,8 @@ test_plan (void **state)
     assert_null (plan);
 }
 
-/* Planted: a second order of one shopper and one order of two shoppers are both reported, also
- * across threads. */
+/*  Planted: a second order of one shopper and one order of two shoppers are both reported, also across
+    threads. */
 static void
 test_tally_finds_doubles (void **state)
 {

@@ -61,11 +61,10 @@ s_measure (const char *what, batch_fn run, void *context, size_t size, size_t en
     wall_us = s_now_us () - wall_us;
     cpu = s_info ("cpu", "used_cpu_user_main_thread:") +
           s_info ("cpu", "used_cpu_sys_main_thread:") - cpu;
-    double script_us = s_info ("commandstats", "cmdstat_evalsha:calls=");
     redisReply *reply = redisCommand (s_redis, "INFO commandstats");
     const char *at = strstr (reply->str, "cmdstat_evalsha:");
     at = at ? strstr (at, "usec=") : NULL;
-    script_us = at ? strtod (at + 5, NULL) : 0;
+    double script_us = at ? strtod (at + 5, NULL) : 0;
     freeReplyObject (reply);
     double n = (double)entries;
     printf ("%-44s %4zu  script %5.2f  process %5.2f  wall %5.2f us/entry\n", what, size,

@@ -146,7 +146,7 @@ s_set_users (redisContext *redis)
     unsigned users = 0;
     bool is_done = true;
     while (fgets (line, sizeof line, file)) {
-        if (strncmp (line, "user ", 5))
+        if (strncmp (line, "user ", 5) != 0)
             continue;
         const char *argv[128] = { "ACL", "SETUSER" };
         int argc = 2;
@@ -276,9 +276,17 @@ servers_start_postgres (servers_t *self)
 {
     char log[PATH_BYTES + 16];
     snprintf (log, sizeof log, "%s/postgres.log", self->folder);
-    char *argv[] = { POSTGRES_BIN "postgres", "-D", self->postgres_data, "-k",
-                     self->postgres_folder,   "-c", "listen_addresses=", "-c",
-                     "shared_buffers=128MB",  NULL };
+    static char program[] = POSTGRES_BIN "postgres";
+    char *argv[] = { program,
+                     "-D",
+                     self->postgres_data,
+                     "-k",
+                     self->postgres_folder,
+                     "-c",
+                     "listen_addresses=",
+                     "-c",
+                     "shared_buffers=128MB",
+                     NULL };
     self->postgres_pid = s_spawn ("postgres", log, SIGQUIT, argv);
     for (unsigned waited_ms = 0; waited_ms < START_MS; waited_ms += POLL_MS) {
         if (waitpid (self->postgres_pid, NULL, WNOHANG) != 0) {
@@ -310,18 +318,9 @@ s_make_database (servers_t *self)
 {
     char log[PATH_BYTES + 16];
     snprintf (log, sizeof log, "%s/initdb.log", self->folder);
-    char *argv[] = { POSTGRES_BIN "initdb",
-                     "-D",
-                     self->postgres_data,
-                     "-U",
-                     "postgres",
-                     "-A",
-                     "trust",
-                     "-E",
-                     "UTF8",
-                     "--locale=C",
-                     "--no-sync",
-                     NULL };
+    static char program[] = POSTGRES_BIN "initdb";
+    char *argv[] = { program, "-D",   self->postgres_data, "-U",        "postgres", "-A", "trust",
+                     "-E",    "UTF8", "--locale=C",        "--no-sync", NULL };
     int status = s_wait (s_spawn ("postgres", log, SIGKILL, argv));
     if (!WIFEXITED (status) || WEXITSTATUS (status) != 0) {
         fprintf (stderr, "servers: initdb failed, see %s\n", log);

@@ -271,7 +271,9 @@ stage_sql_integer (stage_t *self, const char *format, ...)
 epoch_row_t
 stage_bump (stage_t *self, uint64_t sale_id, uint64_t token)
 {
-    epoch_row_t row = { .sale_id = sale_id, .token = token };
+    long long epoch = stage_sql_integer (
+        self, "SELECT coalesce (max (epoch), 0) FROM sale WHERE sale_id = %d", (int)sale_id);
+    epoch_row_t row = { .sale_id = sale_id, .token = token, .epoch = (uint64_t)epoch };
     epoch_row_t result;
     if (sql_call (self->inventory_sql, CALL_EPOCH_BUMP, &row, 1, &result, 1) != 1)
         fail_msg ("%s", store_error ());

@@ -145,7 +145,7 @@ gate_call (redisContext *redis, const char *run_id, call_name_t call, const void
     size_t field_count = count * record->field_count;
     const char **argv = calloc (head_count + field_count, sizeof *argv);
     size_t *bytes = calloc (head_count + field_count, sizeof *bytes);
-    char (*digits)[NUMBER_BYTES] = calloc (field_count, NUMBER_BYTES);
+    char (*digits)[NUMBER_BYTES] = calloc (field_count + 1, NUMBER_BYTES);
     for (size_t i = 0; i < head_count; i++) {
         argv[i] = head[i];
         bytes[i] = strlen (head[i]);

@@ -82,7 +82,7 @@ s_assert_signature (PGconn *sql, const call_t *call)
         Oid wanted = field->kind == FIELD_BYTES                             ? BYTEA_OID
                      : field->kind == FIELD_U64 || field->kind == FIELD_I64 ? BIGINT_OID
                                                                             : TEXT_OID;
-        if (PQftype (result, i) != wanted || strcmp (PQfname (result, i), field->name))
+        if (PQftype (result, i) != wanted || strcmp (PQfname (result, i), field->name) != 0)
             fail_msg ("%s: column %s instead of %s", call->name, PQfname (result, i), field->name);
     }
     PQclear (result);
@@ -202,7 +202,8 @@ test_migrations_run_through_psql (void **state)
               "for f in schema/sql/*.sql; do psql -q -X -v ON_ERROR_STOP=1 -h %s -U postgres -d "
               "again -1 -f $f || exit 1; done",
               servers_postgres_folder (stage->servers));
-    int status = system (command);
+    int status =
+        system (command); /* NOLINT(cert-env33-c): the loop is the shell's, the text ours */
     assert_true (WIFEXITED (status) && WEXITSTATUS (status) == 0);
     PGconn *sql = servers_sql (stage->servers, "minishop_inventory", "again");
     assert_non_null (sql);
@@ -680,7 +681,7 @@ test_books (void **state)
     stage_sql (stage, "UPDATE orders SET status = 3 WHERE sale_id = %d AND user_id = 2", (int)sale);
     stage_finish_order (stage->sql, sale, events[2].rid, ORDER_CANCELLED);
     stage_finish_order (stage->sql, sale, events[4].rid, ORDER_EXPIRED);
-    epoch_row_t lost = { .sale_id = sale, .token = STAGE_TOKEN, .lost_units = 3 };
+    epoch_row_t lost = { .sale_id = sale, .token = STAGE_TOKEN, .epoch = 1, .lost_units = 3 };
     assert_int_equal (sql_call (stage->inventory_sql, CALL_EPOCH_BUMP, &lost, 1, &lost, 1), 1);
     books_t books = stage_books (stage, sale);
     assert_int_equal (books.stock_total, 20);
@@ -727,8 +728,8 @@ test_books_see_duplicates (void **state)
 static void
 test_epoch_bump (void **state)
 {
-    /* A bump answers the head of its snapshot; a lower token is fenced, an unknown sale not found; lost units count once even if the
-     * first answer was lost. */
+    /* A bump answers the head of its snapshot; a lower token is fenced, an unknown sale not found; a copy of it that comes late changes
+     * nothing and counts no lost units. */
     stage_t *stage = *state;
     uint64_t sale = stage_new_sale (stage, 50);
     order_event_t event = stage_event (sale, 1, 1, 1, 3, 17);
@@ -739,7 +740,12 @@ test_epoch_bump (void **state)
         assert_true (row.code == ERROR_NONE && row.epoch == epoch && row.sold == 3 &&
                      row.stock_total == 50 && row.sequence == 17);
         assert_int_equal (row.lost_units, 4);
+        assert_int_equal (sql_call (stage->inventory_sql, CALL_EPOCH_BUMP, &ask, 1, &row, 1), 1);
+        assert_true (row.code == ERROR_STALE_EPOCH && row.epoch == epoch);
+        ask.epoch = epoch;
+        ask.lost_units = 0;
     }
+    assert_int_equal (stage_books (stage, sale).lost_with_disk, 4);
     assert_int_equal (stage_bump (stage, sale, 8).code, ERROR_FENCED);
     assert_int_equal (stage_bump (stage, 99999999, 9).code, ERROR_NOT_FOUND);
     assert_int_equal (stage_bump (stage, sale, 9).epoch, 4);

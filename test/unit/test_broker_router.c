@@ -752,14 +752,16 @@ test_streams_are_bounded (void **state)
 
 /* -------------------------------------------------------------------------- the end, and the rest */
 
-/*  STOP: nothing is read or delivered any more; what is out may end, and its entries are deleted, before in_flight is 0. */
+/*  STOP: nothing is read or delivered any more, and the lease is given back; what is out may end, and its entries are deleted, before
+    in_flight is 0. */
 static void
 test_stop_finishes_what_is_out (void **state)
 {
     (void)state;
     rig_t *rig = s_active (2);
     s_entries (rig, 5, 1, 1, 2);
-    rig_event (rig, EVENT_STOP);
+    assert_non_null (strstr (rig_event (rig, EVENT_STOP), "\"token\":4,\"ttl_ms\":1}"));
+    s_lease (rig, 1);
     assert_int_equal (rig_status (rig).in_flight, 1);
     s_entries (rig, 5, 1, 3, 4);
     assert_int_equal (s_delivered (rig), 0);
@@ -768,6 +770,8 @@ test_stop_finishes_what_is_out (void **state)
     assert_int_equal (rig_status (rig).in_flight, 2);
     s_deleted (rig, s_tag (rig, CALL_JOURNAL_DELETE), RESULT_OK, ERROR_NONE);
     assert_int_equal (rig_status (rig).in_flight, 0);
+    s_advance (rig, 10000 * MS);
+    assert_false (s_has_call (rig, CALL_LEASE_TAKE));
     rig_destroy (&rig);
 }
 

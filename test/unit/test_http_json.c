@@ -202,7 +202,7 @@ test_agrees_with_jansson (void **state)
         size_t count = s_generate (body);
         json_error_t error;
         json_t *oracle = json_loadb (body, count, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
-        bool is_expected = oracle && json_is_object (oracle);
+        bool is_expected = json_is_object (oracle);
         bool is_parsed = s_parse_bytes (body, count);
         json_decref (oracle);
         accepted += is_parsed;

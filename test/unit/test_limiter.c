@@ -224,7 +224,7 @@ test_retry_after (void **state)
     };
     for (size_t i = 0; i < 3; i++) {
         rig_t *rig = s_limiter (&limits[i], 1);
-        uint64_t wait_ms, ignored;
+        uint64_t wait_ms = 0, ignored;
         assert_int_equal (s_try (rig, 1, 1, 1, NULL), LIMIT_NONE);
         rig->now_us += 50000;
         assert_int_equal (s_try (rig, 1, 1, 1, NULL), LIMIT_NONE);

@@ -401,7 +401,7 @@ s_end_call (gate_t *gate, rig_t *rig, size_t which, result_status_t status)
     for (size_t e = 0; e < count; e++) {
         const verdict_t *verdict = sent ? (const verdict_t *)sent->entries + e : NULL;
         assert_true (!verdict || verdict->qid == qids[e]);
-        assert_true (status != RESULT_OK || verdict->sequence == qids[e]);
+        assert_true (status != RESULT_OK || (verdict && verdict->sequence == qids[e]));
         gate->withheld += !verdict;
         gate->ended[qids[e]]++;
     }

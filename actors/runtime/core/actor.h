@@ -1,10 +1,9 @@
-/*  An actor is a pure core in a thin shell. The core is one function, `step`: an event in, effects
-   out. It reads no clock, no socket and no randomness, and allocates only in `new`. So a recorded
-   trace replays exactly, a simulator can drive every actor in one process, and a test needs no
-   server.
+/*  An actor is a pure core in a thin shell. The core is one function, `step`: an event in, effects out. It
+    reads no clock, no socket and no randomness, and allocates only in `new`. So a recorded trace replays
+    exactly, a simulator can drive every actor in one process, and a test needs no server.
 
-    The shell (runtime/shell/host.h) makes events out of messages, store results and time, and
-   carries out the effects. */
+    The shell (runtime/shell/host.h) makes events out of messages, store results and time, and carries out the
+    effects. */
 
 #ifndef MS_ACTOR_H
 #define MS_ACTOR_H
@@ -64,8 +63,7 @@ typedef struct actor_class_t {
     void *(*new_) (const params_t *params, address_t self);
     void (*destroy) (void **self_p);
     void (*step) (void *self, const event_t *event, effects_t *effects);
-    /*  When the core wants a TIMER event at the latest; UINT64_MAX = never. Asked after every step.
-     */
+    /*  When the core wants a TIMER event at the latest; UINT64_MAX = never. Asked after every step. */
     uint64_t (*wake_us) (const void *self);
     void (*status) (const void *self, actor_status_t *status);
     /*  Hash of all state that decides what happens next: equal traces give equal digests. */

@@ -1,5 +1,5 @@
-/*  Programmer errors end the process, in release too: a wrong state that goes on selling is worse
- * than a restart. Never for input. */
+/*  Programmer errors end the process, in release too: a wrong state that goes on selling is worse than a
+    restart. Never for input. */
 
 #ifndef MS_CHECK_H
 #define MS_CHECK_H

@@ -220,10 +220,9 @@ s_print_entries (text_t *out, const effect_t *effect)
 {
     s_print (out, " [");
     for (size_t i = 0; i < effect->count; i++) {
-        size_t room = out->count < out->max ? out->max - out->count : 0;
         const uint8_t *entry = (const uint8_t *)effect->entries + i * effect->record->size_bytes;
         s_print (out, i ? "," : "");
-        room = out->count < out->max ? out->max - out->count : 0;
+        size_t room = out->count < out->max ? out->max - out->count : 0;
         out->count += json_dump (effect->record, entry, room ? out->text + out->count : NULL, room);
     }
     s_print (out, "]\n");

@@ -1,9 +1,9 @@
-/*  What a step wants done, collected in memory that was allocated once. The shell carries it out
-   after the step, in order.
+/*  What a step wants done, collected in memory that was allocated once. The shell carries it out after the
+    step, in order.
 
-    A core opens a SEND or a CALL and then appends entries to it; the entries are zeroed structs of
-   the message's (or call's) record. Pointers that these functions return are valid until the next
-   effects_… call that opens or appends. */
+    A core opens a SEND or a CALL and then appends entries to it; the entries are zeroed structs of the
+    message's (or call's) record. Pointers that these functions return are valid until the next effects_… call
+    that opens or appends. */
 
 #ifndef MS_EFFECTS_H
 #define MS_EFFECTS_H
@@ -36,8 +36,7 @@ typedef enum log_level_t {
 
 typedef struct effect_t {
     effect_type_t type;
-    /* SEND: the receiver is header.to_*; the shell fills protocol, message_id, from_*, sent_us,
-     * count */
+    /*  SEND: the receiver is header.to_*; the shell fills protocol, message_id, from_*, sent_us, count */
     header_t header;
     /* SEND, CALL */
     const record_t *record; /* of the entries */
@@ -69,14 +68,12 @@ void effects_clear (effects_t *self);
 size_t effects_count (const effects_t *self);
 const effect_t *effects_at (const effects_t *self, size_t index);
 
-/*  Opens a message to one process. Returns the header, for batch_id, attempt, cause, trace and the
- * like. */
+/*  Opens a message to one process. Returns the header, for batch_id, attempt, cause, trace and the like. */
 header_t *effects_send (effects_t *self, address_t to, message_type_t type);
-/*  Opens the answer to a message: to its sender, with its batch_id and trace, and its message_id as
- * cause. */
+/*  Opens the answer to a message: to its sender, with its batch_id and trace, and its message_id as cause. */
 header_t *effects_reply (effects_t *self, const header_t *to, message_type_t type);
-/*  The whole answer to a question by an OUTCOME. `detail` may be NULL; retry_after_ms 0 = the
- * error's default. */
+/*  The whole answer to a question by an OUTCOME. `detail` may be NULL; retry_after_ms 0 = the error's
+    default. */
 void effects_reply_outcome (effects_t *self, const header_t *to, error_code_t code,
                             const char *detail, uint64_t retry_after_ms);
 /*  Opens a store call. */
@@ -92,10 +89,9 @@ void effects_add (effects_t *self, metric_name_t metric, uint64_t label, int64_t
 void effects_gauge (effects_t *self, metric_name_t metric, uint64_t label, int64_t value);
 void effects_observe (effects_t *self, metric_name_t metric, int64_t value);
 
-/*  One line per effect, for tests and traces: `send edge/1 VERDICT batch=7 [{"qid":1,"code":33}]`,
-   `call gate_reserve tag=3 [{…}]`, `log info gate_opened sale=1`, `add
-   minishop_limited_total{sold_out} 1`. COUNT, GAUGE and OBSERVE lines only if `with_metrics`.
-    Returns the length, as snprintf. */
+/*  One line per effect, for tests and traces: `send edge/1 VERDICT batch=7 [{"qid":1,"code":33}]`, `call
+    gate_reserve tag=3 [{…}]`, `log info gate_opened sale=1`, `add minishop_limited_total{sold_out} 1`. COUNT,
+    GAUGE and OBSERVE lines only if `with_metrics`. Returns the length, as snprintf. */
 size_t effects_dump (const effects_t *self, bool with_metrics, char *text, size_t text_bytes);
 
 #endif

@@ -1,5 +1,5 @@
-/*  Hashes for tables and digests. Not for secrets: keyed hashes of what users choose are made at
- * the edge (http/identity.h). */
+/*  Hashes for tables and digests. Not for secrets: keyed hashes of what users choose are made at the edge
+    (http/identity.h). */
 
 #ifndef MS_HASH_H
 #define MS_HASH_H

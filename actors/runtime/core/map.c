@@ -65,8 +65,7 @@ s_value (const map_t *self, size_t slot)
     return self->values + slot * self->value_bytes;
 }
 
-/*  Slot of the key, or the free slot where it would stand. There is always a free one: at most 3/4
- * are used. */
+/*  Slot of the key, or the free slot where it would stand. There is always a free one: at most 3/4 are used. */
 static size_t
 s_slot (const map_t *self, uint64_t key)
 {
@@ -98,8 +97,7 @@ map_insert (map_t *self, uint64_t key)
     return s_value (self, slot);
 }
 
-/*  Source: Knuth, TAOCP 3, 6.4, algorithm R: entries behind the gap move up, so that no tombstones
- * gather. */
+/*  Source: Knuth, TAOCP 3, 6.4, algorithm R: entries behind the gap move up, so that no tombstones gather. */
 static void
 s_remove_slot (map_t *self, size_t gap)
 {
