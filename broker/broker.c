@@ -115,9 +115,7 @@ static uint64_t
 s_wake_us (const void *self_)
 {
     const broker_t *self = self_;
-    uint64_t directory_us = directory_wake_us (self->directory);
-    uint64_t router_us = router_wake_us (self->router);
-    return directory_us < router_us ? directory_us : router_us;
+    return earlier (directory_wake_us (self->directory), router_wake_us (self->router));
 }
 
 static void

@@ -239,21 +239,15 @@ router_end (router_t *self, uint64_t now_us, effects_t *effects)
 
 /* -------------------------------------------------------------------------- for the shell and tests */
 
-static uint64_t
-s_earlier (uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 uint64_t
 router_wake_us (const router_t *self)
 {
     uint64_t wake_us = self->is_lease_out || self->is_stopping ? UINT64_MAX : self->lease_due_us;
-    wake_us = s_earlier (wake_us, backlog_soonest_us (self->backlog, DELIVERY_OUT));
-    wake_us = s_earlier (wake_us, backlog_soonest_us (self->backlog, DELIVERY_BACKOFF));
-    wake_us = s_earlier (wake_us, self->streams.dirty_retry_us);
+    wake_us = earlier (wake_us, backlog_soonest_us (self->backlog, DELIVERY_OUT));
+    wake_us = earlier (wake_us, backlog_soonest_us (self->backlog, DELIVERY_BACKOFF));
+    wake_us = earlier (wake_us, self->streams.dirty_retry_us);
     if (s_wants_read (self))
-        wake_us = s_earlier (wake_us, self->streams.read_retry_us);
+        wake_us = earlier (wake_us, self->streams.read_retry_us);
     return wake_us;
 }
 

@@ -14,24 +14,13 @@
 #include "flow.h"
 #include "hash.h"
 
-#define TAG_PURPOSE_BITS 8u
-#define TAG_SLOT_BITS 16u
-#define TAG_TURN_SHIFT (TAG_PURPOSE_BITS + TAG_SLOT_BITS)
-
 uint64_t
 account_call (accounts_t *self, effects_t *effects, call_name_t call, purpose_t purpose,
               uint64_t slot)
 {
-    CHECK (slot < (1u << TAG_SLOT_BITS));
-    uint64_t tag = ++self->turn << TAG_TURN_SHIFT | slot << TAG_PURPOSE_BITS | (uint64_t)purpose;
+    uint64_t tag = tag_next (&self->turn, slot, (uint64_t)purpose);
     effects_call (effects, call, tag);
     return tag;
-}
-
-uint64_t
-account_slot (uint64_t tag)
-{
-    return tag >> TAG_PURPOSE_BITS & ((1u << TAG_SLOT_BITS) - 1);
 }
 
 static void *
@@ -76,7 +65,7 @@ s_message (accounts_t *self, const event_t *event, effects_t *effects)
 static void
 s_result (accounts_t *self, const event_t *event, effects_t *effects)
 {
-    uint64_t purpose = event->tag & ((1u << TAG_PURPOSE_BITS) - 1);
+    uint64_t purpose = tag_purpose (event->tag);
     if (purpose == PURPOSE_LIST)
         deny_list_result (self, event, effects);
     else if (purpose == PURPOSE_QUESTION)

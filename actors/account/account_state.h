@@ -6,6 +6,7 @@
 #include "actor.h"
 #include "check.h"
 #include "map.h"
+#include "tag.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -92,13 +93,5 @@ typedef struct accounts_t {
 /*  Opens a call. Returns its tag, never used twice: an answer to a call that nobody awaits any more finds no owner. */
 uint64_t account_call (accounts_t *self, effects_t *effects, call_name_t call, purpose_t purpose,
                        uint64_t slot);
-/*  Slot that was given to account_call. */
-uint64_t account_slot (uint64_t tag);
-
-static inline uint64_t
-earlier (uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
 
 #endif

@@ -394,7 +394,7 @@ s_unanswered (accounts_t *self, question_t *question, const event_t *event, effe
 void
 flow_result (accounts_t *self, const event_t *event, effects_t *effects)
 {
-    uint64_t slot = account_slot (event->tag);
+    uint64_t slot = tag_slot (event->tag);
     question_t *question = slot < QUESTIONS_MAX ? &self->questions[slot] : NULL;
     if (event->call == CALL_PASSWORD_HASH && self->hash_count > 0)
         self->hash_count--;

@@ -23,8 +23,9 @@
 #include "sales.h"
 #include "snapshot.h"
 
-#define AUDIT_US (5000u * MS)  /* between two audits that nobody asked for, one sale each */
-#define AUDIT_REST 50u         /* times as long as the last one took: a sale of a million orders is summed for a second */
+#define AUDIT_US (5000u * MS) /* between two audits that nobody asked for, one sale each */
+#define AUDIT_REST                                                                                 \
+    50u /* times as long as the last one took: a sale of a million orders is summed for a second */
 #define OWN_AUDIT_QUESTIONS 8u /* none while that many questions wait: operators go first */
 
 /* -------------------------------------------------------------------------- open and close */
@@ -358,7 +359,7 @@ s_unanswered (inventory_t *self, question_t *question, const event_t *event, eff
 void
 admin_result (inventory_t *self, const event_t *event, effects_t *effects)
 {
-    uint64_t slot = inventory_slot (event->tag);
+    uint64_t slot = tag_slot (event->tag);
     question_t *question = slot < QUESTIONS_MAX ? &self->admin.questions[slot] : NULL;
     if (!question || question->stage == STAGE_FREE || question->tag != event->tag)
         return;

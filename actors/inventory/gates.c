@@ -172,7 +172,7 @@ static void s_flush (inventory_t *self, effects_t *effects);
 void
 gates_poll_result (inventory_t *self, const event_t *event, effects_t *effects)
 {
-    uint64_t slot = inventory_slot (event->tag);
+    uint64_t slot = tag_slot (event->tag);
     live_sale_t *live = slot < self->sale_count ? &self->sales[slot] : NULL;
     if (!live || live->poll_tag != event->tag)
         return;
@@ -299,7 +299,7 @@ s_update (inventory_t *self, live_sale_t *live, effects_t *effects)
 void
 gates_update_result (inventory_t *self, const event_t *event, effects_t *effects)
 {
-    uint64_t slot = inventory_slot (event->tag);
+    uint64_t slot = tag_slot (event->tag);
     live_sale_t *live = slot < self->sale_count ? &self->sales[slot] : NULL;
     if (!live || live->update_tag != event->tag)
         return;

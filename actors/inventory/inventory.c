@@ -25,24 +25,13 @@
 #include "sales.h"
 #include "snapshot.h"
 
-#define TAG_PURPOSE_BITS 8u
-#define TAG_SLOT_BITS 16u
-#define TAG_TURN_SHIFT (TAG_PURPOSE_BITS + TAG_SLOT_BITS)
-
 uint64_t
 inventory_call (inventory_t *self, effects_t *effects, call_name_t call, purpose_t purpose,
                 uint64_t slot)
 {
-    CHECK (slot < (1u << TAG_SLOT_BITS));
-    uint64_t tag = ++self->turn << TAG_TURN_SHIFT | slot << TAG_PURPOSE_BITS | (uint64_t)purpose;
+    uint64_t tag = tag_next (&self->turn, slot, (uint64_t)purpose);
     effects_call (effects, call, tag);
     return tag;
-}
-
-uint64_t
-inventory_slot (uint64_t tag)
-{
-    return tag >> TAG_PURPOSE_BITS & ((1u << TAG_SLOT_BITS) - 1);
 }
 
 static void *
@@ -85,7 +74,7 @@ s_result (inventory_t *self, const event_t *event, effects_t *effects)
         [PURPOSE_RECOVERY] = recovery_result,   [PURPOSE_RELAY] = relay_result,
         [PURPOSE_QUESTION] = admin_result,
     };
-    uint64_t purpose = event->tag & ((1u << TAG_PURPOSE_BITS) - 1);
+    uint64_t purpose = tag_purpose (event->tag);
     if (purpose > PURPOSE_NONE && purpose <= PURPOSE_QUESTION)
         handlers[purpose](self, event, effects);
 }

@@ -513,7 +513,7 @@ s_park (inventory_t *self, live_sale_t *live, effects_t *effects)
 void
 recovery_result (inventory_t *self, const event_t *event, effects_t *effects)
 {
-    uint64_t slot = inventory_slot (event->tag);
+    uint64_t slot = tag_slot (event->tag);
     live_sale_t *live = slot < self->sale_count ? &self->sales[slot] : NULL;
     if (!live || !live->is_used)
         return;

@@ -290,6 +290,16 @@ bench_lead_one (bench_t *self)
     bench_take (self);
 }
 
+/*  Leader with two sales whose gates are whole. */
+static inline void
+bench_lead_two (bench_t *self, const sale_t sales[2])
+{
+    bench_lead (self, sales, 2);
+    gate_state_t gate = bench_gate (self);
+    bench_poll (self, &gate);
+    bench_poll (self, &gate);
+}
+
 /*  Renewal, reload, relay and own audit go on with nothing new; call it every so often when time passes. */
 static inline void
 bench_renew (bench_t *self)
@@ -298,6 +308,16 @@ bench_renew (bench_t *self)
         bench_lease (self, BENCH_TOKEN, true);
     if (bench_find (self, CALL_RELEASE_LIST, PURPOSE_RELAY))
         bench_answer (self, CALL_RELEASE_LIST, PURPOSE_RELAY, NULL, 0);
+}
+
+/*  Lets time pass in steps of 100 ms, with the lease renewed. */
+static inline void
+bench_live (bench_t *self, uint64_t us)
+{
+    for (uint64_t done_us = 0; done_us < us; done_us += 100 * MS) {
+        bench_pass (self, 100 * MS);
+        bench_renew (self);
+    }
 }
 
 static inline void

@@ -224,10 +224,7 @@ test_store_failures (void **state)
                 bench_fail (bench, rows[i].call, PURPOSE_QUESTION, (result_status_t)status);
             } else {
                 waiting_call_t *call = bench_find (bench, rows[i].call, PURPOSE_QUESTION);
-                for (int n = 0; n < 27; n++) {
-                    bench_pass (bench, 100 * MS);
-                    bench_renew (bench);
-                }
+                bench_live (bench, 2700 * MS);
                 assert_non_null (call);
             }
             assert_non_null (strstr (bench_take (bench),
@@ -362,10 +359,7 @@ test_two_sales (void **state)
     (void)state;
     bench_t *bench = bench_new ();
     sale_t sales[2] = { bench_sale (1), bench_sale (2) };
-    bench_lead (bench, sales, 2);
-    gate_state_t gate = bench_gate (bench);
-    bench_poll (bench, &gate);
-    bench_poll (bench, &gate);
+    bench_lead_two (bench, sales);
     for (uint64_t id = 1; id <= 2; id++) {
         sale_change_t change = { .sale_id = id, .state = SALE_PAUSED };
         bench_ask (bench, MSG_SALE_CHANGE, &change);

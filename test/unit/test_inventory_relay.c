@@ -15,10 +15,7 @@ s_listing (void)
 {
     bench_t *bench = bench_new ();
     sale_t sales[2] = { bench_sale (1), bench_sale (2) };
-    bench_lead (bench, sales, 2);
-    gate_state_t gate = bench_gate (bench);
-    bench_poll (bench, &gate);
-    bench_poll (bench, &gate);
+    bench_lead_two (bench, sales);
     bench_pass (bench, 500 * MS);
     bench_take (bench);
     assert_non_null (bench_find (bench, CALL_RELEASE_LIST, PURPOSE_RELAY));

@@ -180,10 +180,8 @@ test_largest (void **state)
 static void
 s_pass_over (bench_t *bench, const sale_t *second, const sale_t *third)
 {
-    for (int i = 0; i < 100 && !bench_find (bench, CALL_SALE_LIVE, PURPOSE_RELOAD); i++) {
-        bench_pass (bench, 100 * MS);
-        bench_renew (bench);
-    }
+    while (!bench_find (bench, CALL_SALE_LIVE, PURPOSE_RELOAD))
+        bench_live (bench, 100 * MS);
     sale_t page[2] = { *second, *third };
     bench_answer (bench, CALL_SALE_LIVE, PURPOSE_RELOAD, page, 2);
     bench_answer (bench, CALL_SALE_LIVE, PURPOSE_RELOAD, NULL, 0);
@@ -197,10 +195,8 @@ test_reload (void **state)
     (void)state;
     bench_t *bench = bench_new ();
     sale_t sales[2] = { bench_sale (1), bench_sale (2) };
-    bench_lead (bench, sales, 2);
+    bench_lead_two (bench, sales);
     gate_state_t gate = bench_gate (bench);
-    bench_poll (bench, &gate);
-    bench_poll (bench, &gate);
     for (int i = 0; i < 100; i++) {
         bench_pass (bench, 100 * MS);
         bench_renew (bench);

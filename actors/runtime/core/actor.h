@@ -72,4 +72,11 @@ typedef struct actor_class_t {
     void (*check) (const void *self);
 } actor_class_t;
 
+/*  Of two times the one that comes first: what wake_us is made of. */
+static inline uint64_t
+earlier (uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 #endif
