@@ -15,6 +15,6 @@ void ip_limit_destroy (ip_limit_t **self_p);
 void ip_limit_set (ip_limit_t *self, uint64_t rate_per_s, uint64_t burst);
 /*  Takes one request of an address. Returns 0, or the milliseconds until the next is allowed. Text that is no address is one
     client of its own. */
-uint64_t ip_limit_take (ip_limit_t *self, const char *address, uint64_t now_us);
+uint64_t ip_limit_take (ip_limit_t *self, const char *text, uint64_t now_us);
 
 #endif

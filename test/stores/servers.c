@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <grp.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,6 +24,7 @@
 #define PATH_BYTES 256
 #define START_MS 10000
 #define POLL_MS 10
+#define CHILDREN_MAX 64u
 #define POSTGRES_BIN "/usr/lib/postgresql/15/bin/"
 #define ACL_FILE "schema/lua/README.md" /* tests run in the source tree */
 
@@ -304,10 +307,39 @@ servers_start_postgres (servers_t *self)
     return false;
 }
 
+/*  Opens a pidfd of every child. */
+static size_t
+s_find_children (pid_t parent, int *pidfds, size_t most)
+{
+    char path[64];
+    long pid;
+    size_t count = 0;
+    snprintf (path, sizeof path, "/proc/%ld/task/%ld/children", (long)parent, (long)parent);
+    FILE *children = fopen (path, "re");
+    while (children && count < most && fscanf (children, "%ld", &pid) == 1) {
+        pidfds[count] = (int)syscall (SYS_pidfd_open, (pid_t)pid, 0);
+        count += pidfds[count] >= 0;
+    }
+    if (children)
+        fclose (children);
+    return count;
+}
+
+/*  Its children go too: one that nobody has told yet would still answer, and hold the memory that the next server wants. */
 void
 servers_kill_postgres (servers_t *self)
 {
+    int pidfds[CHILDREN_MAX];
+    if (self->postgres_pid > 0)
+        kill (self->postgres_pid, SIGSTOP); /* no further child */
+    size_t count = s_find_children (self->postgres_pid, pidfds, CHILDREN_MAX);
     s_kill (&self->postgres_pid, SIGKILL);
+    for (size_t i = 0; i < count; i++) {
+        struct pollfd end = { .fd = pidfds[i], .events = POLLIN };
+        syscall (SYS_pidfd_send_signal, pidfds[i], SIGKILL, NULL, 0);
+        poll (&end, 1, START_MS);
+        close (pidfds[i]);
+    }
     char path[PATH_BYTES + 16];
     snprintf (path, sizeof path, "%s/postmaster.pid", self->postgres_data);
     unlink (path);

@@ -95,7 +95,7 @@ struct host_t {
     uint8_t header_bytes[HEADER_BYTES_MAX];
     uint8_t *
         body_bytes; /* BODY_BYTES_MAX; a received message is decoded before the next is written here */
-    uint8_t *entries; /* of the message being received */
+    void *entries; /* of the message being received: ENTRIES_BYTES */
 };
 
 #define ENTRIES_BYTES (BATCH_ENTRIES_MAX * sizeof (sale_t))
@@ -361,6 +361,8 @@ s_on_link_change (void *context, link_change_t change, const process_t *process)
             s_tell_peer (self, EVENT_PEER_UP, process);
         return;
     }
+    if (process->kind == KIND_BROKER)
+        *s_topology_version (self, process->number) = 0; /* its successor is to tell all again */
     if (process->incarnation) {
         self->departed[self->departed_count++ % DEPARTED_MAX] = process->incarnation;
         s_tell_peer (self, EVENT_PEER_DOWN, process);
@@ -745,20 +747,31 @@ s_open_stores (host_t *self)
     }
 }
 
-/*  Links to the brokers are there from the start; everything else is learned from them. */
+static void
+s_open_broker (host_t *self, uint64_t number, const char *endpoint)
+{
+    process_t broker = { .kind = KIND_BROKER, .number = number };
+    snprintf (broker.endpoint, sizeof broker.endpoint, "%s", endpoint);
+    if (strcmp (broker.endpoint, self->self.endpoint) != 0)
+        links_learn (self->links, &broker);
+}
+
+/*  Links to the brokers are there from the start; everything else is learned from them. Of brokers that nobody named those count
+    whose inboxes are there, so that a process can start while one of several is away; the first counts in any case, for it may come
+    later. */
 static void
 s_open_brokers (host_t *self)
 {
     char list[PARAM_TEXT_BYTES_MAX + 1], *rest = list, *endpoint;
     uint64_t number = 0;
     snprintf (list, sizeof list, "%s", self->params.brokers);
-    if (!*list)
-        CHECK (rpc_endpoint (&self->params, KIND_BROKER, 1, list, sizeof list));
-    while ((endpoint = strsep (&rest, ",")) && number < BROKERS_MAX) {
-        process_t broker = { .kind = KIND_BROKER, .number = ++number };
-        snprintf (broker.endpoint, sizeof broker.endpoint, "%s", endpoint);
-        if (strcmp (broker.endpoint, self->self.endpoint) != 0)
-            links_learn (self->links, &broker);
+    while (*self->params.brokers && (endpoint = strsep (&rest, ",")) && number < BROKERS_MAX)
+        s_open_broker (self, ++number, endpoint);
+    while (!*self->params.brokers && ++number <= BROKERS_MAX) {
+        char own[ENDPOINT_BYTES_MAX + 16];
+        CHECK (rpc_endpoint (&self->params, KIND_BROKER, number, own, sizeof own));
+        if (number == 1 || access (own + strlen ("ipc://"), F_OK) == 0)
+            s_open_broker (self, number, own);
     }
 }
 
@@ -782,7 +795,7 @@ host_new (const actor_class_t *class_, const host_options_t *options, const para
     snprintf (self->self.version, sizeof self->self.version, "%s", MINISHOP_VERSION);
     self->handled_since_us = clock_now_us ();
     self->body_bytes = malloc (BODY_BYTES_MAX);
-    self->entries = malloc (ENTRIES_BYTES);
+    self->entries = calloc (BATCH_ENTRIES_MAX, sizeof (sale_t));
     CHECK (self->body_bytes && self->entries);
     s_lock (self);
     s_name_endpoint (self);

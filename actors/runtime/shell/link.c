@@ -160,9 +160,19 @@ links_learn (links_t *self, const process_t *process)
     link_t *link = s_find (self, process->kind, process->number);
     if (!link)
         return s_open (self, process);
-    if (link->process.incarnation == process->incarnation ||
-        strcmp (link->process.endpoint, process->endpoint) == 0) {
+    if (link->process.incarnation == process->incarnation || link->process.incarnation == 0) {
         link->process = *process;
+        return true;
+    }
+    if (strcmp (link->process.endpoint, process->endpoint) == 0) {
+        /* A successor at a fixed path, heard of before the monitor told of its predecessor's end: that is told now, and what the
+           monitor still has to say finds nothing connected. */
+        process_t predecessor = link->process;
+        bool was_connected = link->is_connected;
+        link->process = *process;
+        link->is_connected = false;
+        if (was_connected)
+            self->change (self->context, LINK_BROKEN, &predecessor);
         return true;
     }
     links_drop (self, process->kind, process->number);

@@ -114,7 +114,7 @@ instance_path (const params_t *params, char *path, size_t path_bytes, const char
     va_start (arguments, format);
     int tail = vsnprintf (path + head, path_bytes - (size_t)head, format, arguments);
     va_end (arguments);
-    return tail >= 0 && (size_t)(head + tail) < path_bytes;
+    return tail >= 0 && (size_t)head + (size_t)tail < path_bytes;
 }
 
 bool

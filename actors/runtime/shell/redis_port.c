@@ -526,9 +526,12 @@ s_rows_of_journals (redis_port_t *self, const redisReply *reply)
 static void
 s_refused (redis_port_t *self, const pending_t *pending, const redisReply *reply)
 {
-    const char *detail = reply->type == REDIS_REPLY_ERROR ? reply->str : "answer of another shape";
+    bool is_error = reply->type == REDIS_REPLY_ERROR;
+    const char *detail = is_error ? reply->str : "answer of another shape";
     log_write (LOG_LEVEL_WARNING, "gate_call_refused", "%s: %.200s", pending->call->name, detail);
-    port_fail (&self->failures, pending->call->call, pending->tag, RESULT_REFUSED, detail);
+    /* an error comes before the script wrote anything; an answer that cannot be read says that it ran */
+    port_fail (&self->failures, pending->call->call, pending->tag,
+               is_error ? RESULT_REFUSED : RESULT_UNKNOWN, detail);
     /* after SCRIPT FLUSH; calls go on being refused until the scripts are there again */
     if (self->is_script_loader && self->state == CONNECTED &&
         strncmp (detail, "NOSCRIPT", 8) == 0 && self->preparing == 0)
