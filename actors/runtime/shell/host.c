@@ -519,8 +519,10 @@ s_receive (host_t *self, const void *head, size_t head_bytes, const void *body, 
         s_refuse ("protocol, type or sender", &header);
         return;
     }
+    /* one that was frozen long enough to be given up comes back by its heartbeat; the directory knows who has really left */
+    bool is_return = self->self.kind == KIND_BROKER && header.type == MSG_HEARTBEAT;
     if ((header.to_incarnation && header.to_incarnation != self->self.incarnation) ||
-        s_is_departed (self, header.from_incarnation)) {
+        (s_is_departed (self, header.from_incarnation) && !is_return)) {
         metrics_add (METRIC_WRONG_INCARNATION, 0, 1);
         return;
     }
