@@ -171,10 +171,15 @@ gate_call (redisContext *redis, const char *run_id, call_name_t call, const void
 static size_t
 s_put_hex (char *text, const uint8_t *bytes, size_t count)
 {
-    size_t at = (size_t)sprintf (text, "\"\\\\x");
-    for (size_t i = 0; i < count; i++)
-        at += (size_t)sprintf (text + at, "%02x", bytes[i]);
-    return at + (size_t)sprintf (text + at, "\"");
+    static const char digits[] = "0123456789abcdef", open[] = "\"\\\\x";
+    size_t at = sizeof open - 1;
+    memcpy (text, open, at);
+    for (size_t i = 0; i < count; i++) {
+        text[at++] = digits[bytes[i] >> 4];
+        text[at++] = digits[bytes[i] & 15];
+    }
+    text[at++] = '"';
+    return at;
 }
 
 static size_t
@@ -195,8 +200,8 @@ s_put_quoted (char *text, const char *value)
 static char *
 s_array (const record_t *record, const field_t *field, const void *entries, size_t count)
 {
-    char *text = malloc (count * (2 * field->size_bytes + 32) + 3);
-    size_t at = 0;
+    size_t text_bytes = count * (2 * field->size_bytes + 32) + 3, at = 0;
+    char *text = malloc (text_bytes);
     text[at++] = '{';
     for (size_t i = 0; i < count; i++) {
         const char *entry = (const char *)entries + i * record->size_bytes;
@@ -207,7 +212,8 @@ s_array (const record_t *record, const field_t *field, const void *entries, size
         else if (field->kind == FIELD_TEXT || field->kind == FIELD_SECRET)
             at += s_put_quoted (text + at, entry + field->offset);
         else
-            at += (size_t)sprintf (text + at, "%" PRId64, (int64_t)field_number (field, entry));
+            at += (size_t)snprintf (text + at, text_bytes - at, "%" PRId64,
+                                    (int64_t)field_number (field, entry));
     }
     text[at++] = '}';
     text[at] = 0;

@@ -623,15 +623,15 @@ test_sale_create (void **state)
     assert_int_equal (sql_call (stage->inventory_sql, CALL_SALE_CREATE, &wrong, 1, &made, 1), -1); \
     assert_true (!strncmp (store_error (), "23514", 5))
     REFUSED (wrong.title[0] = 0);
-    REFUSED (strcpy (wrong.currency, "usd"));
+    REFUSED (snprintf (wrong.currency, sizeof wrong.currency, "%s", "usd"));
     REFUSED (wrong.price_cents = 1000000001);
     REFUSED (wrong.stock_total = 10000001);
     REFUSED (wrong.per_user_limit = 0);
     REFUSED (wrong.per_user_limit = 101);
     REFUSED (wrong.pay_within_s = 86401);
     REFUSED (wrong.ends_at_ms = wrong.starts_at_ms);
-    REFUSED (strcpy (wrong.image_url, "//evil.example/x"));
-    REFUSED (strcpy (wrong.image_url, "http://evil.example/x"));
+    REFUSED (snprintf (wrong.image_url, sizeof wrong.image_url, "%s", "//evil.example/x"));
+    REFUSED (snprintf (wrong.image_url, sizeof wrong.image_url, "%s", "http://evil.example/x"));
 #undef REFUSED
 }
 
@@ -942,7 +942,7 @@ test_limits_and_log (void **state)
                  limits.user_count == 50 && limits.user_window_ms == 1000 &&
                  limits.sale_rate_per_s == 0 && limits.global_rate_per_s == 0);
     limits.user_count = 60;
-    strcpy (limits.actor, "olga");
+    snprintf (limits.actor, sizeof limits.actor, "%s", "olga");
     for (int round = 0; round < 2; round++) {
         limits_t saved;
         assert_int_equal (sql_call (stage->inventory_sql, CALL_LIMITS_SAVE, &limits, 1, &saved, 1),
@@ -994,7 +994,7 @@ test_accounts (void **state)
     assert_memory_equal (&row, &ada, sizeof row);
     assert_int_equal (sql_call (sql, CALL_ACCOUNT_FIND, &nobody, 1, &row, 1), 1);
     assert_int_equal (row.code, ERROR_NOT_FOUND);
-    strcpy (by_number.password_hash, "$argon2id$y");
+    snprintf (by_number.password_hash, sizeof by_number.password_hash, "%s", "$argon2id$y");
     assert_int_equal (sql_call (sql, CALL_ACCOUNT_REHASH, &by_number, 1, &row, 1), 1);
     assert_true (row.code == ERROR_NONE && !strcmp (row.password_hash, "$argon2id$y") &&
                  !strcmp (row.username, "ada.l"));
