@@ -76,20 +76,21 @@ s_ask_sale (exchange_t *self, message_type_t question, const void *entry, unsign
         exchange_refuse (self, ERROR_NOT_FOUND, NULL);
 }
 
+static void
+s_name_operator (const exchange_t *self, char actor[33])
+{
+    memcpy (actor, self->token.username, sizeof self->token.username);
+}
+
 void
 handle_operator_sale_create (exchange_t *self)
 {
     sale_t sale = { .state = SALE_DRAFT };
     s_read_texts (&self->fields, &sale);
     s_read_numbers (&self->fields, &sale);
+    s_name_operator (self, sale.actor);
     if (exchange_is_valid (self))
         s_ask_sale (self, MSG_SALE_CREATE, &sale, 201);
-}
-
-static void
-s_name_operator (const exchange_t *self, char actor[33])
-{
-    memcpy (actor, self->token.username, sizeof self->token.username);
 }
 
 void

@@ -159,8 +159,14 @@ static const char *const s_kinds[KIND_COUNT] = {
     [KIND_NONE] = "none",           [KIND_EDGE] = "edge",       [KIND_LIMITER] = "limiter",
     [KIND_SECKILL] = "seckill",     [KIND_BROKER] = "broker",   [KIND_ORDERING] = "ordering",
     [KIND_INVENTORY] = "inventory", [KIND_ACCOUNT] = "account", [KIND_SUPERVISOR] = "supervisor",
-    [KIND_CONSOLE] = "console",     [KIND_CLIENT] = "client",
+    [KIND_CONSOLE] = "console",     [KIND_CLIENT] = "client",   [KIND_PROVIDER] = "provider",
 };
+
+bool
+kind_is_actor (uint64_t kind)
+{
+    return (kind >= KIND_EDGE && kind <= KIND_ACCOUNT) || kind == KIND_PROVIDER;
+}
 
 const char *
 kind_name (uint64_t kind)
@@ -182,6 +188,14 @@ order_status_name (uint64_t status)
 {
     static const char *const words[] = { "none",      "reserved", "pending_payment", "paid",
                                          "cancelled", "expired",  "rejected",        "refunded" };
+    return s_word (words, COUNT_OF (words), status);
+}
+
+const char *
+payment_status_name (uint64_t status)
+{
+    static const char *const words[] = { "none",     "pending",    "captured",
+                                         "declined", "refund_due", "refunded" };
     return s_word (words, COUNT_OF (words), status);
 }
 

@@ -26,8 +26,9 @@ typedef enum kind_t {
     KIND_INVENTORY,
     KIND_ACCOUNT,
     KIND_SUPERVISOR,
-    KIND_CONSOLE, /* the command line: has an inbox, is not in the directory */
-    KIND_CLIENT,  /* inside an edge: the HTTP request that waits; never on the wire */
+    KIND_CONSOLE,  /* the command line: has an inbox, is not in the directory */
+    KIND_CLIENT,   /* inside an edge: the HTTP request that waits; never on the wire */
+    KIND_PROVIDER, /* takes payments and tells by webhook what became of them */
     KIND_COUNT
 } kind_t;
 
@@ -56,6 +57,40 @@ typedef enum order_status_t {
     ORDER_REJECTED,
     ORDER_REFUNDED
 } order_status_t;
+
+typedef enum payment_status_t {
+    PAYMENT_NONE,
+    PAYMENT_PENDING,
+    PAYMENT_CAPTURED,
+    PAYMENT_DECLINED,
+    PAYMENT_REFUND_DUE, /* captured, and not wanted any more */
+    PAYMENT_REFUNDED
+} payment_status_t;
+
+typedef enum dead_state_t {
+    DEAD_NONE,
+    DEAD_OPEN,
+    DEAD_REQUEUEING, /* an operator wants the order: to be carried on until it is decided */
+    DEAD_REQUEUED,
+    DEAD_DISCARDED
+} dead_state_t;
+
+/*  Bits of sale.mask. */
+typedef enum sale_field_t {
+    SALE_HAS_TITLE = 1,
+    SALE_HAS_DESCRIPTION = 2,
+    SALE_HAS_IMAGE_URL = 4,
+    SALE_HAS_PRICE_CENTS = 8,
+    SALE_HAS_ENDS_AT_MS = 16,
+    SALE_HAS_LIVE = 31, /* what may be changed while a sale is live; below: drafts only */
+    SALE_HAS_PRODUCT_ID = 32,
+    SALE_HAS_LIST_PRICE_CENTS = 64,
+    SALE_HAS_CURRENCY = 128,
+    SALE_HAS_STOCK_TOTAL = 256,
+    SALE_HAS_STARTS_AT_MS = 512,
+    SALE_HAS_PER_USER_LIMIT = 1024,
+    SALE_HAS_PAY_WITHIN_S = 2048
+} sale_field_t;
 
 typedef enum limit_level_t {
     LIMIT_NONE,
@@ -245,12 +280,15 @@ const record_t *schema_record (size_t index);
 /*  All messages in the order of the table, likewise. */
 const message_t *schema_message_at (size_t index);
 
+/*  True for the kinds that a supervisor starts and watches. */
+bool kind_is_actor (uint64_t kind);
 /*  Lower-case name of a kind ("edge"), or "none". */
 const char *kind_name (uint64_t kind);
 /*  Kind of a name, KIND_NONE if there is none. */
 kind_t kind_by_name (const char *name);
 /*  Contract's words: "pending_payment", "draft", "ready"; "none" for numbers without a word. */
 const char *order_status_name (uint64_t status);
+const char *payment_status_name (uint64_t status);
 const char *sale_state_name (uint64_t state);
 const char *process_state_name (uint64_t state);
 const char *limit_level_name (uint64_t level);

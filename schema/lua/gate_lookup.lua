@@ -2,11 +2,11 @@
 
 KEYS[1] {s<sale>}:g   ARGV: run id, count, then per entry sale_id, rid, epoch, token (the last two are ignored)
 Answers per entry
-    code, held, user_id, quantity, price_cents, sequence, pay_before_us, reserved_us, gate_us
+    code, held, user_id, quantity, price_cents, sequence, pay_before_us, reserved_us, gate_us, epoch, body_hash
 
  1. A gate of another run, incomplete or in recovery knows nothing: recovering, for a rid may be missing that the rebuilt gate
     will have. Only an open gate may say not_found.
- 2. user_id has up to 63 bits: it is answered as a text of decimal digits, all other numbers as integers.
+ 2. user_id and body_hash have up to 63 bits: they are answered as texts of decimal digits, all other numbers as integers.
 ]]
 local NONE, NOT_FOUND, RECOVERING, FIELDS = 0, 8, 52, 4
 
@@ -27,15 +27,17 @@ local out, n = {}, 0
 for i = 1, count do
     local record = is_open and call ('HGET', prefix .. 'r', argv[i * FIELDS])
     local code, held, user, quantity, cents, sequence, at, pay = is_open and NOT_FOUND or RECOVERING, 0, '0', 0, 0, 0, 0, 0
+    local hash = '0'
     if record then
         local mark
         code = NONE
-        mark, user, quantity, cents, sequence, at, pay =
-            string.match (record, '^(%a)(%d+) (%d+) %d+ (%d+) (%d+) (%d+) (%d+)$')
+        mark, user, quantity, hash, cents, sequence, at, pay =
+            string.match (record, '^(%a)(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$')
         held = mark == 'h' and 1 or 0
     end
     out[n + 1], out[n + 2], out[n + 3], out[n + 4], out[n + 5], out[n + 6], out[n + 7], out[n + 8], out[n + 9] =
         code, held, user, tonumber (quantity), tonumber (cents), tonumber (sequence), tonumber (pay), tonumber (at), now
-    n = n + 9
+    out[n + 10], out[n + 11] = tonumber (gate[3] or 0), hash
+    n = n + 11
 end
 return out

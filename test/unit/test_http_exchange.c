@@ -693,7 +693,8 @@ test_operators_make_and_move_sales (void **state)
     assert_string_equal (s_asked, "SALE_CREATE "
                                   "{\"state\":1,\"title\":\"T\",\"price_cents\":1,\"currency\":"
                                   "\"EUR\",\"stock_total\":5,\"starts_at_ms\":1,"
-                                  "\"ends_at_ms\":2,\"per_user_limit\":1,\"pay_within_s\":900}\n");
+                                  "\"ends_at_ms\":2,\"per_user_limit\":1,\"pay_within_s\":900,"
+                                  "\"actor\":\"alice\"}\n");
     static const char *const wrong[] = { "\"image_url\":\"//evil/a\"",
                                          "\"image_url\":\"http://a\"",
                                          "\"image_url\":\"/a\\\\b\"",

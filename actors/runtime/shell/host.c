@@ -514,8 +514,8 @@ s_receive (host_t *self, const void *head, size_t head_bytes, const void *body, 
         return;
     }
     const message_t *message = schema_message (header.type);
-    if (header.protocol != PROTOCOL_VERSION || !message || header.from_kind >= KIND_CLIENT ||
-        header.from_kind == KIND_NONE) {
+    if (header.protocol != PROTOCOL_VERSION || !message || header.from_kind >= KIND_COUNT ||
+        header.from_kind == KIND_CLIENT || header.from_kind == KIND_NONE) {
         s_refuse ("protocol, type or sender", &header);
         return;
     }
