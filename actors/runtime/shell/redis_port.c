@@ -171,9 +171,15 @@ s_cleanup (void *data)
 static void
 s_set_state (redis_port_t *self, connection_t state)
 {
+    if (self->state == CONNECTED && state == DISCONNECTED)
+        metrics_add (METRIC_BREAKER_OPENINGS, DEPENDENCY_REDIS, 1);
     self->state = state;
     self->state_since_us = clock_now_us ();
     metrics_set (METRIC_GATE_CONNECTED, 0, state == CONNECTED);
+    metrics_set (METRIC_BREAKER_STATE, DEPENDENCY_REDIS,
+                 state == CONNECTED      ? BREAKER_CLOSED
+                 : state == DISCONNECTED ? BREAKER_OPEN
+                                         : BREAKER_HALF_OPEN);
 }
 
 static void
