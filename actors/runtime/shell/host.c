@@ -743,7 +743,8 @@ s_open_stores (host_t *self)
         void *context = options->work_context ? options->work_context (&self->params) : NULL;
         if (options->work_context && !context)
             exit (1);
-        self->work = work_port_new (options->work, context, s_on_result, self);
+        self->work =
+            work_port_new (options->work, context, options->work_threads, s_on_result, self);
         struct epoll_event watch = { .events = EPOLLIN, .data = { .u64 = SOURCE_WORK } };
         CHECK (epoll_ctl (self->epoll_fd, EPOLL_CTL_ADD, work_port_fd (self->work), &watch) == 0);
     }
