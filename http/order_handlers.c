@@ -68,27 +68,17 @@ s_ask_page (exchange_t *self, const query_t *query)
     return true;
 }
 
-/*  Payments and moments of just these orders: `after` names the first of them, for newer ones may have come since. Orders with so much
-    history that it does not fit are shown on shorter pages. */
+/*  Payments and moments of just these orders: `after` names the first of them, for newer ones may have come since. */
 static bool
 s_ask_page_history (exchange_t *self, query_t *query)
 {
     order_page_t *page = &self->page;
-    bool is_cut = true;
     page->payment_count = page->moment_count = 0;
     if (page->count == 0)
         return true;
     query->after = page->orders[0].place + 1;
-    while (is_cut) {
-        query->limit = page->count;
-        if (!order_lookup_history (self, query, &is_cut))
-            return false;
-        if (page->count == 1)
-            break;
-        if (is_cut)
-            page->count = (page->count + 1) / 2;
-    }
-    return true;
+    query->limit = page->count;
+    return order_lookup_history (self, query);
 }
 
 void
@@ -99,10 +89,8 @@ handle_order_list (exchange_t *self)
                       .limit = PAGE_ROWS };
     const order_page_t *page = &self->page;
     text_t *text = &self->response.text;
-    if (!exchange_is_valid (self) || !s_ask_page (self, &query))
-        return;
-    size_t found = page->count;
-    if (!s_ask_page_history (self, &query))
+    if (!exchange_is_valid (self) || !s_ask_page (self, &query) ||
+        !s_ask_page_history (self, &query))
         return;
     response_begin (&self->response, 200);
     text_name (text, "orders");
@@ -114,8 +102,7 @@ handle_order_list (exchange_t *self)
         text_puts (text, "}");
     }
     text_puts (text, "]");
-    bool is_last = found < PAGE_ROWS && page->count == found;
-    exchange_put_cursor (self, is_last ? 0 : page->orders[page->count - 1].place);
+    exchange_put_cursor (self, page->count == PAGE_ROWS ? page->orders[PAGE_ROWS - 1].place : 0);
 }
 
 /* -------------------------------------------------------------------------- cancel */

@@ -127,13 +127,12 @@ s_ask_payments (exchange_t *self, const query_t *query)
 }
 
 bool
-order_lookup_history (exchange_t *self, const query_t *query, bool *is_cut)
+order_lookup_history (exchange_t *self, const query_t *query)
 {
     order_page_t *page = &self->page;
     if (!s_ask_payments (self, query))
         return false;
     page->moments = exchange_ask (self, MSG_MOMENT_LIST, query, MSG_MOMENTS, &page->moment_count);
-    *is_cut = page->payment_count == BATCH_ENTRIES_MAX || page->moment_count >= BATCH_ENTRIES_MAX;
     return page->moments != NULL;
 }
 
@@ -145,12 +144,11 @@ order_lookup_history_of_one (exchange_t *self, bool is_operator)
                       .user_id = self->token.user_id,
                       .operator= is_operator,
                       .limit = BATCH_ENTRIES_MAX };
-    bool is_cut;
     self->page.count = 1;
     self->page.payment_count = self->page.moment_count = 0;
     /* what is not in the books has no history there */
     if (order->status == ORDER_RESERVED)
         return true;
     memcpy (query.rid, order->rid, sizeof query.rid);
-    return order_lookup_history (self, &query, &is_cut);
+    return order_lookup_history (self, &query);
 }

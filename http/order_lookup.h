@@ -17,8 +17,8 @@ bool order_lookup (exchange_t *self, const uint8_t rid[RID_BYTES], bool is_opera
                    order_t *order);
 
 /*  Payments and moments of the orders in self->page, which `query` asks for in the same way; asked after the orders, so that whatever
-    an order's status tells of is there. `is_cut`: they did not fit in one answer. False with the refusal written. */
-bool order_lookup_history (exchange_t *self, const query_t *query, bool *is_cut);
+    an order's status tells of is there. False with the refusal written. */
+bool order_lookup_history (exchange_t *self, const query_t *query);
 /*  The same for the one order that is in self->page. */
 bool order_lookup_history_of_one (exchange_t *self, bool is_operator);
 
