@@ -44,8 +44,9 @@ static const struct {
     { "inventory",
       "resetchannels resetkeys ~{s*}:g ~{s*}:*:[arux] ~{s*}:*:dc " RIGHTS_CONNECTION
       "+script|load +hmget +hget +get +exists +xlen +xadd +xdel +hset +set +incrby +unlink" },
-    { "broker", "resetchannels resetkeys ~{s*}:g ~{s*}:*:x " RIGHTS_CONNECTION
-                "+xread +hmget +xlen +xrange +xdel +hset" },
+    { "broker", "resetchannels resetkeys ~{s*}:g ~{s*}:*:x ~{s*}:*:dc ~{s*}:due " RIGHTS_CONNECTION
+                "+xread +hmget +hget +exists +xlen +xrange +xdel +hset +hdel +zadd +zrange "
+                "+zremrangebyscore" },
 };
 
 static bool

@@ -52,7 +52,7 @@ s_deliver (stage_t *stage, uint64_t sale_id, uint64_t epoch, size_t batches)
                                            .epoch = epoch,
                                            .entry_ms = events[i].entry_ms,
                                            .entry_seq = events[i].entry_seq };
-        outcome_t outcome;
+        journal_state_t outcome;
         assert_int_equal (
             gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, ids, count, &outcome, 1),
             1);
