@@ -1,10 +1,10 @@
 """The auditor before it judges others."""
 
-from outside import auditor
+from outside import planted
 
 
 def test_auditor_finds_planted_bugs():
     """Every kind of planted bug is reported under its invariant, and sound facts are not called wrong."""
-    missed = auditor.missed_bugs()
+    missed = planted.missed_bugs()
     assert not missed, missed
-    return f"{len(auditor.PLANTED)} planted"
+    return f"{len(planted.PLANTED)} planted"

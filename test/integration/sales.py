@@ -11,11 +11,12 @@ def orders_in_database(instance, sale_id):
     return int(instance.sql(f"SELECT count(*) FROM orders WHERE sale_id = {sale_id}")[0][0])
 
 
-def check_books(instance, sale_id, confirmed):
+def check_books(instance, sale_id, confirmed, promises=(), initial=None, prices=None):
     """The system's audit and our own auditor, both at rest."""
+    moving = auditor.wait_for_rest(instance, sale_id)
     books = instance.audit_at_rest(sale_id)
-    assert all(books[name] == 0 for name in ("oversold", "lost", "duplicated", "leaked", "in_flight")) and books["balanced"], books
-    found = auditor.violations(auditor.read(instance, sale_id, confirmed))
+    assert all(books[name] == 0 for name in ("oversold", "lost", "duplicated", "leaked", "in_flight")) and books["balanced"], (books, moving)
+    found = auditor.violations(auditor.read(instance, sale_id, confirmed, promises, initial, prices))
     assert not found, "\n    ".join(found)
     return books
 

@@ -1,5 +1,6 @@
 #include "crowd.h"
 #include "answer.h"
+#include "requests.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,7 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define REQUEST_BYTES_MAX 2048u
 #define EVENTS_MAX 256
 #define LOOK_US 5000u   /* between two looks at deadlines and pauses */
 #define PAUSE_US 50000u /* before a retry, when the answer names no time */
@@ -31,7 +31,7 @@ typedef struct connection_t {
     connection_state_t state;
     int fd; /* -1 = closed */
     uint16_t port;
-    attempt_t attempt;
+    act_t act;
     unsigned tries;
     uint64_t intended_us; /* when the attempt was due */
     uint64_t until_us;    /* BUSY: deadline; PAUSED: end of the pause */
@@ -45,6 +45,8 @@ typedef struct worker_t {
     const volatile sig_atomic_t *stop;
     pthread_t thread;
     tally_t *tally;
+    tally_t *act_tallies[ACT_KINDS]; /* of payments and cancels */
+    acts_t *acts;
     int epoll_fd, timer_fd;
     connection_t *connections;
     unsigned connection_count;
@@ -63,35 +65,6 @@ s_now_us (void)
     struct timespec now;
     clock_gettime (CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
-}
-
-/* -------------------------------------------------------------------------- requests */
-
-static size_t
-s_print_purchase (const crowd_options_t *options, attempt_t attempt, char *out)
-{
-    char body[32] = "";
-    unsigned spread = options->quantity_max - options->quantity_min + 1;
-    if (options->quantity_max > 0)
-        snprintf (body, sizeof body, "{\"quantity\":%u}",
-                  options->quantity_min + attempt.user % spread);
-    int count = snprintf (out, REQUEST_BYTES_MAX,
-                          "POST /api/v1/sales/%s/purchases HTTP/1.1\r\nHost: localhost\r\n"
-                          "Authorization: Bearer %s\r\nIdempotency-Key: %s-%u-%u\r\n"
-                          "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-                          options->sale_id, options->tokens[attempt.user], options->key_prefix,
-                          attempt.user, attempt.key, strlen (body), body);
-    return (size_t)count;
-}
-
-static size_t
-s_print_get (const crowd_options_t *options, attempt_t attempt, char *out)
-{
-    const char *token = options->users > 0 ? options->tokens[attempt.user] : "";
-    int count = snprintf (out, REQUEST_BYTES_MAX,
-                          "GET %s HTTP/1.1\r\nHost: localhost\r\n%s%s%s\r\n", options->path,
-                          *token ? "Authorization: Bearer " : "", token, *token ? "\r\n" : "");
-    return (size_t)count;
 }
 
 /*  The attempt with this number, or false if there is none. */
@@ -148,18 +121,27 @@ s_connect (worker_t *self, connection_t *connection)
     return epoll_ctl (self->epoll_fd, EPOLL_CTL_ADD, connection->fd, &event) == 0;
 }
 
+/*  One line: of a purchase `monotonic_us user key try status code order_id sequence quantity latency_us`, of what follows
+    `pay|cancel monotonic_us user key try status code order_id payment_id asked_or_status latency_us`. */
 static void
 s_write_log (const worker_t *self, const connection_t *connection, unsigned status,
              const char *code, const char *order_id, uint64_t now_us)
 {
-    char sequence[24], quantity[24];
-    answer_member (&connection->answer, "sequence", sequence, sizeof sequence);
-    answer_member (&connection->answer, "quantity", quantity, sizeof quantity);
-    bool has_order = status == 200 || status == 201;
-    fprintf (self->options->log, "%" PRIu64 " %u %s-%u-%u %u %u %s %s %s %s %" PRIu64 "\n", now_us,
-             connection->attempt.user, self->options->key_prefix, connection->attempt.user,
-             connection->attempt.key, connection->tries, status, code, *order_id ? order_id : "-",
-             has_order && *sequence ? sequence : "-", has_order && *quantity ? quantity : "-",
+    char key[REQUEST_KEY_BYTES_MAX + 1], first[TALLY_ID_BYTES_MAX], second[TALLY_ID_BYTES_MAX];
+    const act_t *act = &connection->act;
+    bool is_buying = act->kind == ACT_BUY;
+    bool is_done = status == 200 || status == 201;
+    answer_member (&connection->answer, is_buying ? "sequence" : "payment_id", first, sizeof first);
+    answer_member (&connection->answer, is_buying ? "quantity" : "status", second, sizeof second);
+    if (act->kind == ACT_PAY)
+        snprintf (second, sizeof second, "%s", act_outcome_word (act->outcome));
+    request_key (self->options, act, key);
+    fprintf (self->options->log, "%s%s%" PRIu64 " %u %s %u %u %s %s %s %s %" PRIu64 "\n",
+             is_buying ? "" : act_word (act->kind), is_buying ? "" : " ", now_us, act->attempt.user,
+             key, connection->tries, status, code,
+             is_buying ? (*order_id ? order_id : "-") : act->order_id,
+             is_done && *first ? first : "-",
+             *second && (is_done || act->kind == ACT_PAY) ? second : "-",
              now_us - connection->intended_us);
 }
 
@@ -183,14 +165,31 @@ s_pause_us (const connection_t *connection, unsigned status)
     return pause_us < PAUSE_US_MAX ? pause_us : PAUSE_US_MAX;
 }
 
+/*  Counts an answer where its kind belongs, and queues what follows from it. */
+static void
+s_count (worker_t *self, const connection_t *connection, unsigned status, const char *code,
+         bool is_final, uint64_t now_us)
+{
+    char order_id[TALLY_ID_BYTES_MAX] = "";
+    const act_t *act = &connection->act;
+    if (status != 0 && !self->options->path)
+        answer_member (&connection->answer, "order_id", order_id, sizeof order_id);
+    tally_answer (act->kind == ACT_BUY ? self->tally : self->act_tallies[act->kind], status, code,
+                  is_final, now_us - connection->intended_us);
+    if (status == 201 && act->kind == ACT_BUY && !self->options->path)
+        tally_order (self->tally, act->attempt.user, order_id);
+    if (self->options->log)
+        s_write_log (self, connection, status, code, order_id, now_us);
+    if (is_final && !self->options->path)
+        acts_follow (self->acts, act, status, order_id, now_us);
+}
+
 /*  The end of one try: an answer, or `status` 0 with the word for what came instead. */
 static void
 s_finish (worker_t *self, connection_t *connection, unsigned status, const char *why)
 {
     char code[TALLY_CODE_BYTES_MAX] = "none";
-    char order_id[TALLY_ID_BYTES_MAX] = "";
     uint64_t now_us = s_now_us ();
-    bool is_purchase = !self->options->path;
     if (status == 0)
         snprintf (code, sizeof code, "%s", why);
     else if (status >= 400) {
@@ -198,14 +197,8 @@ s_finish (worker_t *self, connection_t *connection, unsigned status, const char 
         if (!*code)
             snprintf (code, sizeof code, "none");
     }
-    if (status != 0 && is_purchase)
-        answer_member (&connection->answer, "order_id", order_id, sizeof order_id);
     bool is_final = (status > 0 && status < 500) || connection->tries > self->options->retries;
-    tally_answer (self->tally, status, code, is_final, now_us - connection->intended_us);
-    if (status == 201 && is_purchase)
-        tally_order (self->tally, connection->attempt.user, order_id);
-    if (self->options->log)
-        s_write_log (self, connection, status, code, order_id, now_us);
+    s_count (self, connection, status, code, is_final, now_us);
     self->last_us = now_us;
     if (status == 0 || connection->answer.is_last)
         s_close (connection);
@@ -317,29 +310,40 @@ s_due_us (const worker_t *self)
     return self->start_us + (uint64_t)((double)self->next * 1e6 / self->options->rate_per_s);
 }
 
-/*  Gives available connections what is due. Returns false when there is no attempt left. */
+/*  Puts an available connection to work. */
+static void
+s_begin (worker_t *self, const act_t *act, uint64_t intended_us)
+{
+    connection_t *connection = &self->connections[self->available[--self->available_count]];
+    connection->act = *act;
+    connection->tries = 0;
+    connection->intended_us = intended_us;
+    connection->out_count = request_print (self->options, act, connection->out);
+    s_try (self, connection);
+}
+
+/*  Gives available connections what is due: first what shoppers do with their orders, then the plan's
+    attempts. Returns false when nothing is left. */
 static bool
 s_begin_due (worker_t *self)
 {
     uint64_t now_us = s_now_us ();
-    attempt_t attempt;
-    if (s_is_closing_time (self, now_us) || !s_attempt (self, self->next, &attempt))
+    act_t act = { .kind = ACT_BUY };
+    if (s_is_closing_time (self, now_us))
         return false;
+    while (self->available_count > 0 && self->not_before_us <= now_us &&
+           acts_take (self->acts, now_us, &act))
+        s_begin (self, &act, act.due_us);
+    act = (act_t){ .kind = ACT_BUY };
     while (self->available_count > 0 && s_due_us (self) <= now_us) {
-        if (!s_attempt (self, self->next, &attempt))
-            return false;
-        connection_t *connection = &self->connections[self->available[--self->available_count]];
-        connection->attempt = attempt;
-        connection->tries = 0;
-        connection->intended_us = self->options->rate_per_s > 0 ? s_due_us (self) : now_us;
-        connection->out_count = self->options->path
-                                    ? s_print_get (self->options, attempt, connection->out)
-                                    : s_print_purchase (self->options, attempt, connection->out);
+        if (!s_attempt (self, self->next, &act.attempt))
+            return acts_count (self->acts) > 0;
+        uint64_t intended_us = self->options->rate_per_s > 0 ? s_due_us (self) : now_us;
         self->next += self->options->threads;
         self->begun++;
-        s_try (self, connection);
+        s_begin (self, &act, intended_us);
     }
-    return true;
+    return acts_count (self->acts) > 0 || s_attempt (self, self->next, &act.attempt);
 }
 
 /*  Ends what waited too long and sends again what was paused. */
@@ -410,10 +414,15 @@ s_worker_init (worker_t *self, const crowd_options_t *options, unsigned index,
     self->connection_count = options->connections / options->threads +
                              (index < options->connections % options->threads ? 1u : 0u);
     self->tally = tally_new (options->users);
+    self->acts = acts_new (&options->habits);
+    for (unsigned kind = 0; kind < ACT_KINDS; kind++)
+        self->act_tallies[kind] = tally_new (0);
     self->connections = calloc (self->connection_count + 1, sizeof *self->connections);
     self->available = calloc (self->connection_count + 1, sizeof *self->available);
     self->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
-    if (!self->tally || !self->connections || !self->available || self->epoll_fd < 0)
+    if (!self->tally || !self->acts || !self->act_tallies[ACT_PAY] ||
+        !self->act_tallies[ACT_CANCEL] || !self->connections || !self->available ||
+        self->epoll_fd < 0)
         return false;
     for (unsigned i = 0; i < self->connection_count; i++) {
         self->connections[i].fd = -1;
@@ -437,6 +446,9 @@ s_worker_end (worker_t *self)
     free (self->connections);
     free (self->available);
     tally_destroy (&self->tally);
+    acts_destroy (&self->acts);
+    for (unsigned kind = 0; kind < ACT_KINDS; kind++)
+        tally_destroy (&self->act_tallies[kind]);
 }
 
 bool
@@ -450,6 +462,8 @@ crowd_run (const crowd_options_t *options, const volatile sig_atomic_t *stop,
     unsigned running = 0;
     result->attempts = 0;
     result->tally = tally_new (options->users);
+    result->pays = tally_new (0);
+    result->cancels = tally_new (0);
     for (unsigned i = 0; i < options->threads && is_good; i++)
         is_good = s_worker_init (&workers[i], options, i, stop);
     for (; running < options->threads && is_good; running++)
@@ -459,6 +473,8 @@ crowd_run (const crowd_options_t *options, const volatile sig_atomic_t *stop,
         pthread_join (workers[i].thread, NULL);
         result->attempts += workers[i].begun;
         tally_merge (result->tally, workers[i].tally);
+        tally_merge (result->pays, workers[i].act_tallies[ACT_PAY]);
+        tally_merge (result->cancels, workers[i].act_tallies[ACT_CANCEL]);
         last_us = workers[i].last_us > last_us ? workers[i].last_us : last_us;
     }
     for (unsigned i = 0; i < options->threads; i++)

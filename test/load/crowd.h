@@ -4,10 +4,12 @@
     due at start + i / rate, whether or not earlier ones were answered, and its latency counts from then; so a stalled server is
     charged for those who had to wait in front of it.
 
+    What follows from an order (acts.h) goes out on the next available connection, before the plan's attempts.
+
     A connection is AVAILABLE (no attempt), BUSY (connecting, sending or waiting) or PAUSED (its attempt waits to be sent again).
 
     state      event                                         next
-    AVAILABLE  an attempt is due                             BUSY
+    AVAILABLE  an act or an attempt is due                   BUSY
     BUSY       answer below 500, or no retry left            AVAILABLE (counted as final)
     BUSY       5xx, broken, timeout, malformed; retry left   PAUSED for retry_after_ms
     PAUSED     the pause is over                             BUSY, same attempt and key */
@@ -15,6 +17,7 @@
 #ifndef MS_CROWD_H
 #define MS_CROWD_H
 
+#include "acts.h"
 #include "plan.h"
 #include "tally.h"
 
@@ -38,6 +41,7 @@ typedef struct crowd_options_t {
     char *const *tokens;
     uint32_t users;
     const plan_t *plan;    /* of purchases */
+    habits_t habits;       /* what shoppers do with an order */
     bool is_repeating;     /* begins the plan again, with new keys */
     uint64_t attempts_max; /* 0 = no bound */
     double seconds;        /* 0 = until the plan is done */
@@ -50,8 +54,9 @@ typedef struct crowd_options_t {
 } crowd_options_t;
 
 typedef struct crowd_result_t {
-    tally_t *tally; /* caller's */
-    double seconds; /* from the start to the last answer */
+    tally_t *tally;          /* of purchases; all three are the caller's */
+    tally_t *pays, *cancels; /* of what followed */
+    double seconds;          /* from the start to the last answer */
     uint64_t attempts;
 } crowd_result_t;
 

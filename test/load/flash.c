@@ -5,7 +5,9 @@
     get        one address over and over
 
     Prints a summary as JSON on stdout; with --log a line per answer:
-    monotonic_us user key try status code order_id sequence quantity latency_us */
+    monotonic_us user key try status code order_id sequence quantity latency_us
+    and of what a shopper does with an order
+    pay|cancel monotonic_us user key try status code order_id payment_id outcome latency_us */
 
 #include "crowd.h"
 
@@ -53,6 +55,14 @@ static const char s_usage[] =
     "  --retry-per-mille N    shoppers who send the same key again, an eighth of them eight at "
     "once\n"
     "  --new-key-per-mille N  shoppers who come back with another key\n"
+    "  --pay-per-mille N      orders that are paid, each under a key of its own\n"
+    "  --cancel-per-mille N   orders that are cancelled\n"
+    "  --pay-and-cancel-per-mille N  orders that are both in the same moment\n"
+    "  --decline-per-mille N  payments that the provider declines; they are paid again later\n"
+    "  --hang-per-mille N     payments that the provider never decides\n"
+    "  --pay-twice-per-mille N  paid orders with two payments, under two keys\n"
+    "  --again-per-mille N    cancelled orders whose shopper buys again with a new key\n"
+    "  --later-ms T           half of the orders are paid or cancelled this much later; default 0\n"
     "  --seed S               of the plan, default 1\n"
     "  --client-retries N     after 5xx or a broken connection, same key; default 0\n"
     "  --timeout-ms T         default 10000\n"
@@ -171,6 +181,13 @@ s_read_option (run_t *self, const char *name, char *value)
         { "users", NULL, &self->users, NULL },
         { "retry-per-mille", NULL, &self->retry_per_mille, NULL },
         { "new-key-per-mille", NULL, &self->new_key_per_mille, NULL },
+        { "pay-per-mille", NULL, &crowd->habits.pay_per_mille, NULL },
+        { "cancel-per-mille", NULL, &crowd->habits.cancel_per_mille, NULL },
+        { "pay-and-cancel-per-mille", NULL, &crowd->habits.pay_and_cancel_per_mille, NULL },
+        { "decline-per-mille", NULL, &crowd->habits.decline_per_mille, NULL },
+        { "hang-per-mille", NULL, &crowd->habits.hang_per_mille, NULL },
+        { "pay-twice-per-mille", NULL, &crowd->habits.twice_per_mille, NULL },
+        { "again-per-mille", NULL, &crowd->habits.again_per_mille, NULL },
         { "client-retries", NULL, &crowd->retries, NULL },
         { "timeout-ms", NULL, &crowd->timeout_ms, NULL },
         { "seconds", NULL, NULL, &crowd->seconds },
@@ -193,6 +210,8 @@ s_read_option (run_t *self, const char *name, char *value)
         crowd->attempts_max = strtoull (value, NULL, 10);
     else if (strcmp (name, "seed") == 0)
         self->seed = strtoull (value, NULL, 10);
+    else if (strcmp (name, "later-ms") == 0)
+        crowd->habits.later_us = strtoull (value, NULL, 10) * 1000u;
     else if (strcmp (name, "quantity") == 0)
         s_read_quantity (crowd, value);
     else
@@ -232,6 +251,12 @@ s_print_summary (const run_t *self, const crowd_result_t *result)
     printf ("  \"seconds\": %.4f,\n  \"cpu_s\": %.3f,\n", result->seconds, cpu_s);
     printf ("  \"attempts\": %" PRIu64 ",\n", result->attempts);
     tally_print (result->tally, result->seconds, stdout);
+    if (!self->crowd.path) {
+        printf (",\n");
+        tally_print_short (result->pays, "pay", stdout);
+        printf (",\n");
+        tally_print_short (result->cancels, "cancel", stdout);
+    }
     printf ("\n}\n");
 }
 
@@ -247,6 +272,7 @@ s_run (run_t *self)
         self->plan = plan_new (self->crowd.users, self->retry_per_mille, self->new_key_per_mille,
                                self->seed);
         self->crowd.plan = self->plan;
+        self->crowd.habits.seed = self->seed;
         if (!self->plan)
             return s_fail ("out of memory", "");
     }
@@ -262,6 +288,8 @@ s_run (run_t *self)
     if (self->crowd.log && fclose (self->crowd.log) != 0)
         is_good = false;
     tally_destroy (&result.tally);
+    tally_destroy (&result.pays);
+    tally_destroy (&result.cancels);
     return is_good ? 0 : 1;
 }
 

@@ -205,6 +205,19 @@ s_print_kinds (const tally_t *self, const char *name, bool only_final, FILE *out
     fprintf (out, "},\n");
 }
 
+static void
+s_print_latency (const tally_t *self, FILE *out)
+{
+    fprintf (out,
+             "  \"latency_ms\": {\"p50\": %.3f, \"p90\": %.3f, \"p99\": %.3f, \"p999\": %.3f, "
+             "\"max\": %.3f}",
+             (double)latency_at (&self->latency, 500) / 1000.0,
+             (double)latency_at (&self->latency, 900) / 1000.0,
+             (double)latency_at (&self->latency, 990) / 1000.0,
+             (double)latency_at (&self->latency, 999) / 1000.0,
+             (double)self->latency.max_us / 1000.0);
+}
+
 void
 tally_print (const tally_t *self, double seconds, FILE *out)
 {
@@ -217,12 +230,17 @@ tally_print (const tally_t *self, double seconds, FILE *out)
     fprintf (out, "  \"malformed_ids\": %" PRIu64 ",\n", self->malformed_ids);
     fprintf (out, "  \"shared_ids\": %" PRIu64 ",\n", self->shared_ids);
     fprintf (out, "  \"second_orders\": %" PRIu64 ",\n", self->second_orders);
-    fprintf (out,
-             "  \"latency_ms\": {\"p50\": %.3f, \"p90\": %.3f, \"p99\": %.3f, \"p999\": %.3f, "
-             "\"max\": %.3f}",
-             (double)latency_at (&self->latency, 500) / 1000.0,
-             (double)latency_at (&self->latency, 900) / 1000.0,
-             (double)latency_at (&self->latency, 990) / 1000.0,
-             (double)latency_at (&self->latency, 999) / 1000.0,
-             (double)self->latency.max_us / 1000.0);
+    s_print_latency (self, out);
+}
+
+void
+tally_print_short (const tally_t *self, const char *name, FILE *out)
+{
+    fprintf (out, "  \"%s\": {\n", name);
+    s_print_kinds (self, "answers_by", false, out);
+    s_print_kinds (self, "final_by", true, out);
+    fprintf (out, "  \"answers\": %" PRIu64 ",\n", self->answers);
+    fprintf (out, "  \"finished\": %" PRIu64 ",\n", self->latency.count);
+    s_print_latency (self, out);
+    fprintf (out, "}");
 }

@@ -29,4 +29,7 @@ void tally_merge (tally_t *self, const tally_t *other);
 /*  The members of the summary that this object knows, as lines of a JSON object without its braces. */
 void tally_print (const tally_t *self, double seconds, FILE *out);
 
+/*  One member of the summary: NAME and an object of the counts by status and code, and the times. */
+void tally_print_short (const tally_t *self, const char *name, FILE *out);
+
 #endif

@@ -11,6 +11,8 @@ from collections import namedtuple
 from .instance import BIN
 
 Row = namedtuple("Row", "at_us user key attempt status code order_id sequence quantity latency_us")
+# What a shopper did with an order: kind is pay or cancel; outcome is what a payment asks for, or the status that a cancel answered.
+Act = namedtuple("Act", "kind at_us user key attempt status code order_id payment_id outcome latency_us")
 
 
 def user_ids(tokens_path):
@@ -29,6 +31,7 @@ class Crowd:
         words = [BIN / "minishop-load", "get" if path else "purchase", "--port",
                  ",".join(map(str, port)) if isinstance(port, (list, tuple)) else str(port)]
         self.log_path = None
+        self.acts = []  # filled by rows ()
         if log:
             with tempfile.NamedTemporaryFile(prefix="crowd.", suffix=".log", delete=False) as file:
                 self.log_path = file.name
@@ -59,11 +62,15 @@ class Crowd:
         return self.process.poll() is None
 
     def rows(self):
-        """Every answer, in the order of their arrival (per thread). The log is removed when it has been read."""
+        """Every answer to a purchase, in the order of their arrival (per thread); what shoppers did with their orders goes to
+        `acts`. The log is removed when it has been read."""
         path = pathlib.Path(self.log_path)
         with path.open(encoding="ascii") as file:
             for line in file:
-                yield _row(line)
+                if line[0].isdigit():
+                    yield _row(line)
+                else:
+                    self.acts.append(_act(line))
         path.unlink()
 
 
@@ -71,6 +78,12 @@ def _row(line):
     at_us, user, key, attempt, status, code, order_id, sequence, quantity, latency_us = line.split()
     return Row(int(at_us), int(user), key, int(attempt), int(status), code, None if order_id == "-" else order_id,
                None if sequence == "-" else int(sequence), None if quantity == "-" else int(quantity), int(latency_us))
+
+
+def _act(line):
+    kind, at_us, user, key, attempt, status, code, order_id, payment_id, outcome, latency_us = line.split()
+    return Act(kind, int(at_us), int(user), key, int(attempt), int(status), code, order_id, None if payment_id == "-" else payment_id,
+               None if outcome == "-" else outcome, int(latency_us))
 
 
 def run(port, *arguments, deadline_s=300, **options):

@@ -19,7 +19,7 @@ def request(method, path, headers=(), body=b"", version="HTTP/1.1", length=True)
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
-def _read_answer(connection, buffer):
+def read_answer(connection, buffer):
     """One answer from the connection, and the bytes behind it. Raises OSError (timeout) or ValueError (no answer)."""
     while b"\r\n\r\n" not in buffer:
         data = connection.recv(65536)
@@ -34,7 +34,7 @@ def _read_answer(connection, buffer):
         name, _, value = line.partition(":")
         headers[name.strip().lower()] = value.strip()
     if status == 100:
-        return _read_answer(connection, rest)
+        return read_answer(connection, rest)
     length = int(headers.get("content-length", "0"))
     while len(rest) < length and len(rest) < ANSWER_BYTES_MAX:
         data = connection.recv(65536)
@@ -61,10 +61,48 @@ def exchange(port, data, count=1, timeout_s=8, is_half_closed=False):
             if is_half_closed:
                 connection.shutdown(socket.SHUT_WR)
             while len(answers) < count:
-                answer, buffer = _read_answer(connection, buffer)
+                answer, buffer = read_answer(connection, buffer)
                 answers.append(answer)
         except socket.timeout:
             answers.append(SILENCE)
         except (OSError, ValueError, IndexError):
             answers.append(NOTHING)
     return answers if count > 1 else answers[0]
+
+
+class Line:
+    """A keep-alive connection on which requests that may be sent twice go out now and are answered later: what it takes to have several
+    of them on their way in the same moment, without a thread for each."""
+
+    def __init__(self, port, timeout_s=15):
+        self.port, self.timeout_s = port, timeout_s
+        self.connection, self.buffer, self.data = None, b"", b""
+
+    def send(self, data):
+        self.data = data
+        try:
+            if self.connection is None:
+                self.connection, self.buffer = socket.create_connection(("127.0.0.1", self.port), timeout=self.timeout_s), b""
+            self.connection.sendall(data)
+        except OSError:
+            self.close()  # found out, and sent again, by receive ()
+
+    def receive(self, tries=3):
+        """The answer to what was sent; NOTHING if there is none after so many tries."""
+        for _ in range(tries):
+            try:
+                if self.connection is None:
+                    self.send(self.data)
+                answer, self.buffer = read_answer(self.connection, self.buffer)
+            except (OSError, ValueError, IndexError, AttributeError):
+                self.close()
+                continue
+            if answer.headers.get("connection", "").lower() == "close":
+                self.close()
+            return answer
+        return NOTHING
+
+    def close(self):
+        if self.connection is not None:
+            self.connection.close()
+        self.connection = None
