@@ -2,6 +2,7 @@
 
 #include "check.h"
 #include "clock.h"
+#include "failpoint.h"
 #include "log.h"
 #include "metrics.h"
 #include "params_load.h"
@@ -44,6 +45,7 @@ typedef struct connection_t {
     uint32_t watched;
     int watched_fd;
     job_t *job;
+    bool is_written;  /* all of the job is on its way */
     PGresult *answer; /* of the job; it is complete when NULL follows */
 } connection_t;
 
@@ -328,6 +330,10 @@ s_flush (sql_port_t *self, connection_t *connection)
         s_disconnect (self, connection, PQerrorMessage (connection->pg));
     else
         s_watch (self, connection, left ? EPOLLIN | EPOLLOUT : EPOLLIN);
+    if (left == 0 && connection->job && !connection->is_written) {
+        connection->is_written = true;
+        FAILPOINT (FAILPOINT_SENT, connection->job->call->call);
+    }
 }
 
 static void
@@ -342,6 +348,7 @@ s_start_jobs (sql_port_t *self)
         self->last = self->first ? self->last : NULL;
         self->queued--;
         connection->job = job;
+        connection->is_written = false;
         s_set_state (self, connection, BUSY);
         if (!s_send (connection->pg, job))
             s_disconnect (self, connection, PQerrorMessage (connection->pg));

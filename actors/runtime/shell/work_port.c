@@ -2,6 +2,7 @@
 
 #include "check.h"
 #include "clock.h"
+#include "failpoint.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -151,6 +152,7 @@ work_port_call (work_port_t *self, const call_t *call, const void *entry, uint64
     s_put (&self->waiting, number);
     pthread_cond_signal (&self->asked);
     pthread_mutex_unlock (&self->mutex);
+    FAILPOINT (FAILPOINT_SENT, call->call);
 }
 
 /*  False if none is left. */
