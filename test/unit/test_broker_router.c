@@ -411,6 +411,7 @@ test_counting_is_repeated (void **state)
     s_advance (rig, BACKOFF_US);
     assert_int_equal (rig_sent (rig, MSG_DELIVER, 0)->header.attempt, 2);
     s_ack (rig, 1, 1, ERROR_POISON, 1);
+    assert_non_null (strstr (rig->text, "\"batch_id\":1,\"attempt\":2}]")); /* another failure */
     journal_state_t gone = { .code = ERROR_NOT_FOUND };
     rig_result (rig, CALL_DELIVERY_COUNT, 1, RESULT_OK, &gone, 1);
     assert_int_equal (rig_added (rig, METRIC_FAILURES_COUNTED, 0), 0);
