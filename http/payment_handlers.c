@@ -119,8 +119,7 @@ s_read_names (fields_t *fields, payment_event_t *event)
     if (!s_is_printable (event->event_id))
         fields_refuse (fields, "\"event_id\" is 1 to 64 characters of ASCII");
     fields_text (fields, "payment_id", FIELD_REQUIRED, 1, sizeof payment_id - 1, payment_id);
-    if (strlen (payment_id) != sizeof payment_id - 1 ||
-        !hex_read (payment_id, event->payment_id, sizeof event->payment_id))
+    if (!hex_read (payment_id, event->payment_id, sizeof event->payment_id))
         fields_refuse (fields, "\"payment_id\" is 32 hex digits in lower case");
     fields_text (fields, "order_id", FIELD_REQUIRED, 1, sizeof order_id - 1, order_id);
     if (!identity_read (order_id, event->rid))

@@ -963,8 +963,11 @@ test_every_question_has_its_process_and_its_answer (void **state)
                   i + 1);
         assert_string_equal (s_show (rig), wanted);
         extras.batch_id = s_qid ((uint32_t)i + 1, 5);
-        assert_string_equal (
-            rig_message (rig, questions[i].kind, 2, MSG_DIRECTORY, &extras, &nothing, 1), "");
+        for (size_t j = 0; j < sizeof questions / sizeof *questions; j++)
+            if (questions[j].answer != questions[i].answer && questions[j].answer != MSG_OUTCOME)
+                assert_string_equal (rig_message (rig, questions[i].kind, 2, questions[j].answer,
+                                                  &extras, &nothing, 1),
+                                     "");
         snprintf (wanted, sizeof wanted, "/5 %s batch=1005 [{}]\n",
                   schema_message (questions[i].answer)->name);
         assert_non_null (strstr (

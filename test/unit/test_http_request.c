@@ -421,6 +421,10 @@ test_ids_of_payments_and_stock_changes (void **state)
     identity_stock_op (&key, 7, "l", c);
     assert_memory_not_equal (a, c, sizeof a);
     assert_memory_not_equal (a, b, sizeof a);
+    static const uint8_t stock[RID_BYTES] = "stock\0\0\0\0\0\0\0\0\7kx";
+    identity_payment (&key, stock, "", a);
+    identity_stock_op (&key, 7, "kx", c);
+    assert_memory_not_equal (a, c, sizeof a);
     /* why a byte above 0x7f goes first: only the order id of a user's number that nobody has would be the same hash */
     uint8_t order[RID_BYTES], looks_alike[RID_BYTES] = { [15] = 'k' };
     identity_rid (&key, UINT64_C (0xff) << 56, 0, "k", order);

@@ -128,6 +128,8 @@ test_there_is_one_form (void **state)
                                          "t=1000,v1=" HASH "00",
                                          "sha256=" HASH };
     assert_false (s_is_good (NULL, 1000));
+    assert_false (
+        s_is_good ("t=,v1=f026451d9e33a0dbc365017057e37d63a46f77dafd41755a6def2215c954e9d9", 0));
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         if (s_is_good (wrong[i], 1000))
             fail_msg ("good: %s", wrong[i]);
