@@ -279,21 +279,21 @@ test_gives_up (void **state)
     rig_destroy (&rig);
 }
 
-/*  At most POSTS_MAX webhooks are out. After 16 failures in a row it is said once that nobody answers, and one at a time is tried,
+/*  At most POSTS_MAX webhooks are out. After twice as many failures in a row it is said once that nobody answers, and one at a time is tried,
     every 50 ms at most; the first good answer opens all again. */
 static void
 test_away (void **state)
 {
     (void)state;
     rig_t *rig = s_rig (NULL);
-    charge_t charges[40];
-    for (uint64_t n = 0; n < 40; n++)
+    charge_t charges[60];
+    for (uint64_t n = 0; n < 60; n++)
         charges[n] = s_charge (n + 1, "succeed", 0);
-    s_ask (rig, charges, 40);
+    s_ask (rig, charges, 60);
     s_tick (rig);
     uint64_t tag = 0, told = 0;
     assert_int_equal (rig_status (rig).in_flight - rig_status (rig).queue_depth, POSTS_MAX);
-    for (uint64_t i = 0; i < 16; i++)
+    for (uint64_t i = 0; i < 2 * POSTS_MAX; i++)
         told += strstr (s_answer (rig, ++tag, ERROR_BUSY), "webhook_away") != NULL;
     assert_int_equal (told, 1);
     for (uint64_t i = 0; i < POSTS_MAX - 1; i++) /* those that were out */
@@ -371,16 +371,16 @@ test_stop (void **state)
     params_set_defaults (&params);
     params.provider_delay_ms = 10000;
     rig_t *rig = s_rig (&params);
-    charge_t charges[10];
-    for (uint64_t n = 0; n < 10; n++)
+    charge_t charges[20];
+    for (uint64_t n = 0; n < 20; n++)
         charges[n] = s_charge (n + 1, "succeed", 0);
-    s_ask (rig, charges, 10);
+    s_ask (rig, charges, 20);
     rig_event (rig, EVENT_STOP);
     assert_int_equal (rig_status (rig).in_flight - rig_status (rig).queue_depth, POSTS_MAX);
     assert_string_equal (s_ask (rig, charges, 1), "");
     assert_int_equal (rig_added (rig, METRIC_CHARGES, ERROR_DRAINING), 1);
-    for (uint64_t tag = 1; tag <= 10; tag++) {
-        assert_int_equal (rig_status (rig).in_flight, 11 - tag);
+    for (uint64_t tag = 1; tag <= 20; tag++) {
+        assert_int_equal (rig_status (rig).in_flight, 21 - tag);
         s_answer (rig, tag, tag % 2 ? ERROR_NONE : ERROR_BUSY);
     }
     assert_int_equal (rig_status (rig).in_flight, 0);
