@@ -75,6 +75,13 @@ typedef enum dead_state_t {
     DEAD_DISCARDED
 } dead_state_t;
 
+typedef enum stock_state_t {
+    STOCK_NONE,
+    STOCK_BEGUN, /* to be carried on until it is decided */
+    STOCK_DONE,
+    STOCK_REFUSED
+} stock_state_t;
+
 /*  Bits of sale.mask. */
 typedef enum sale_field_t {
     SALE_HAS_TITLE = 1,

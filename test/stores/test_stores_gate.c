@@ -520,8 +520,8 @@ test_malformed_arguments_write_nothing (void **state)
     outcome_t outcome;
     assert_int_equal (
         gate_call (stage->inventory, stage->run_id, CALL_GATE_LOAD, entries, 2, &outcome, 1), -1);
-    release_t releases[2] = { { .sale_id = sale, .epoch = 1 },
-                              { .sale_id = sale + 1, .epoch = 1 } };
+    release_t releases[2] = { { .sale_id = sale, .epoch = 1, .token = 1 },
+                              { .sale_id = sale + 1, .epoch = 1, .token = 1 } };
     assert_int_equal (
         gate_call (stage->inventory, stage->run_id, CALL_GATE_RELEASE, releases, 2, releases, 2),
         -1);
@@ -694,7 +694,7 @@ test_memory_full (void **state)
     assert_int_equal (
         gate_call (stage->seckill, stage->run_id, CALL_GATE_RESERVE, &fresh, 1, &verdict, 1), -1);
     assert_non_null (strstr (store_error (), "OOM"));
-    release_t release = { .sale_id = sale, .epoch = 1 };
+    release_t release = { .sale_id = sale, .epoch = 1, .token = STAGE_TOKEN };
     memcpy (release.rid, known.rid, 16);
     assert_int_equal (
         gate_call (stage->inventory, stage->run_id, CALL_GATE_RELEASE, &release, 1, &release, 1),
@@ -761,7 +761,7 @@ test_close_stops_everything (void **state)
 static void
 test_fencing (void **state)
 {
-    /* Once a higher token was here, a deposed leader can neither close, load, open nor update; everything stays as it is. */
+    /* Once a higher token was here, a deposed leader can neither close, load, open, update nor release; everything stays as it is. */
     stage_t *stage = *state;
     uint64_t sale = stage_new_sale_id ();
     stage_open_gate (stage, sale, 1, 10);
@@ -777,6 +777,11 @@ test_fencing (void **state)
     assert_int_equal (stage_gate_code (stage, CALL_GATE_OPEN, &config, 1), ERROR_FENCED);
     config.epoch = 1;
     assert_int_equal (stage_gate_code (stage, CALL_GATE_UPDATE, &config, 1), ERROR_FENCED);
+    release_t release = { .sale_id = sale, .epoch = 1, .token = 7 };
+    assert_int_equal (
+        gate_call (stage->inventory, stage->run_id, CALL_GATE_RELEASE, &release, 1, &release, 1),
+        1);
+    assert_int_equal (release.code, ERROR_FENCED);
     stage_digest (stage, after);
     assert_string_equal (before, after);
     assert_int_equal (stage_stat (stage, sale).token, 8);
@@ -965,10 +970,9 @@ test_release_is_compare_and_set (void **state)
     assert_int_equal (s_code (stage, &b), ERROR_NONE);
     assert_int_equal (s_code (stage, &again), ERROR_ALREADY_PURCHASED);
     gate_state_t before = stage_stat (stage, sale);
-    release_t releases[4] = { { .sale_id = sale, .epoch = 1 },
-                              { .sale_id = sale, .epoch = 1 },
-                              { .sale_id = sale, .epoch = 1 },
-                              { .sale_id = sale, .epoch = 1 } };
+    release_t releases[4];
+    for (size_t i = 0; i < 4; i++)
+        releases[i] = (release_t){ .sale_id = sale, .epoch = 1, .token = STAGE_TOKEN };
     memcpy (releases[0].rid, a.rid, 16);
     memcpy (releases[1].rid, again.rid, 16); /* unknown */
     memcpy (releases[2].rid, a.rid, 16);
