@@ -54,6 +54,17 @@ def actor_pid(root, kind, number):
     raise LookupError(f"no live {kind}/{number}")
 
 
+def actors(root):
+    """{KIND/N: pid} of the live actors below `root`."""
+    found = {}
+    for pid in tree(root):
+        words = command(pid)
+        name = os.path.basename(words[0]) if words else ""
+        if name.startswith("minishop-") and "--number" in words and is_alive(pid):
+            found[f"{name[len('minishop-'):]}/{words[words.index('--number') + 1]}"] = pid
+    return found
+
+
 def cpu_s(pids):
     """User and system time of these processes and of those children of theirs that have ended."""
     total = 0
