@@ -1,4 +1,5 @@
-/*  Entries and deliveries in two pools of equal size: a delivery has at least one entry, so there is always one for it.
+/*  Entries and deliveries in two pools. A delivery has at least one entry, or is that of a stream's delayed message: so there is always
+    one for it.
 
     Invariants
     L1  Free + fresh + in deliveries + kept by the router = all entries.
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #define NOWHERE UINT32_MAX
+#define DELIVERIES_MAX (BACKLOG_ENTRIES_MAX + BACKLOG_DUES_MAX)
 
 typedef struct entry_t {
     order_event_t event;
@@ -29,7 +31,7 @@ typedef struct list_t {
 
 struct backlog_t {
     entry_t entries[BACKLOG_ENTRIES_MAX];
-    delivery_t deliveries[BACKLOG_ENTRIES_MAX];
+    delivery_t deliveries[DELIVERIES_MAX];
     chain_t free;
     chain_t fresh;
     size_t delivered_count; /* entries in deliveries */
@@ -118,8 +120,9 @@ backlog_clear (backlog_t *self)
     memset (self->lists, 0, sizeof self->lists);
     self->free = self->fresh = (chain_t){ 0 };
     self->delivered_count = 0;
-    for (uint32_t i = 0; i < BACKLOG_ENTRIES_MAX; i++) {
+    for (uint32_t i = 0; i < BACKLOG_ENTRIES_MAX; i++)
         s_push (self, &self->free, i);
+    for (uint32_t i = 0; i < DELIVERIES_MAX; i++) {
         memset (&self->deliveries[i], 0, sizeof self->deliveries[i]);
         s_link (self, &self->deliveries[i], DELIVERY_FREE);
     }
@@ -138,7 +141,7 @@ backlog_new (void)
     backlog_t *self = calloc (1, sizeof *self);
     CHECK (self);
     self->known = map_new (BACKLOG_ENTRIES_MAX, sizeof (uint64_t), 1);
-    self->by_id = map_new (BACKLOG_ENTRIES_MAX, sizeof (uint64_t), 2);
+    self->by_id = map_new (DELIVERIES_MAX, sizeof (uint64_t), 2);
     self->next_id = 1;
     backlog_clear (self);
     return self;
@@ -171,8 +174,9 @@ s_is_same_entry (const order_event_t *a, const order_event_t *b)
            a->entry_seq == b->entry_seq;
 }
 
-take_t
-backlog_take (backlog_t *self, const order_event_t *event, uint32_t stream)
+/*  On TAKE_NEW the entry is at the end of `chain`. */
+static take_t
+s_take (backlog_t *self, const order_event_t *event, uint32_t stream, chain_t *chain)
 {
     const uint64_t *known = map_find (self->known, s_key (event));
     if (known)
@@ -183,8 +187,14 @@ backlog_take (backlog_t *self, const order_event_t *event, uint32_t stream)
     *place = index;
     self->entries[index].event = *event;
     self->entries[index].stream = stream;
-    s_push (self, &self->fresh, index);
+    s_push (self, chain, index);
     return TAKE_NEW;
+}
+
+take_t
+backlog_take (backlog_t *self, const order_event_t *event, uint32_t stream)
+{
+    return s_take (self, event, stream, &self->fresh);
 }
 
 size_t
@@ -245,7 +255,7 @@ backlog_drop (backlog_t *self, chain_t *chain)
 
 /*  An empty READY delivery with a new id. */
 static delivery_t *
-s_new_delivery (backlog_t *self)
+s_new_delivery (backlog_t *self, uint64_t now_us)
 {
     list_t *unused = &self->lists[DELIVERY_FREE];
     CHECK (unused->count > 0);
@@ -253,18 +263,47 @@ s_new_delivery (backlog_t *self)
     s_unlink (self, delivery);
     memset (delivery, 0, sizeof *delivery);
     delivery->id = self->next_id++;
+    delivery->since_us = now_us;
     uint64_t *place = map_insert (self->by_id, delivery->id);
     CHECK (place);
     *place = s_index (self, delivery);
     s_link (self, delivery, DELIVERY_READY);
+    backlog_move (self, delivery, DELIVERY_READY, now_us);
+    return delivery;
+}
+
+take_t
+backlog_take_dead (backlog_t *self, const order_event_t *event, uint32_t stream, death_t death,
+                   uint64_t now_us)
+{
+    chain_t entry = { 0 };
+    take_t take = s_take (self, event, stream, &entry);
+    if (take != TAKE_NEW)
+        return take;
+    delivery_t *delivery = s_new_delivery (self, now_us);
+    delivery->kind = DELIVERY_OF_DEAD;
+    delivery->death = death;
+    delivery->entries = entry;
+    self->delivered_count++;
+    return take;
+}
+
+delivery_t *
+backlog_form_due (backlog_t *self, uint32_t stream, const due_t *due, uint64_t now_us)
+{
+    delivery_t *delivery = s_new_delivery (self, now_us);
+    delivery->kind = DELIVERY_OF_DUE;
+    delivery->stream = stream;
+    delivery->sale_id = due->sale_id;
+    delivery->message_us = due->due_us;
     return delivery;
 }
 
 delivery_t *
-backlog_form (backlog_t *self)
+backlog_form (backlog_t *self, uint64_t now_us)
 {
     CHECK (self->fresh.count > 0);
-    delivery_t *delivery = s_new_delivery (self);
+    delivery_t *delivery = s_new_delivery (self, now_us);
     while (self->fresh.count && delivery->entries.count < BATCH_ENTRIES_MAX)
         backlog_shift (self, &self->fresh, &delivery->entries);
     self->delivered_count += delivery->entries.count;
@@ -336,15 +375,29 @@ backlog_finish (backlog_t *self, delivery_t *delivery)
     return entries;
 }
 
+uint64_t
+backlog_oldest_us (const backlog_t *self)
+{
+    uint64_t oldest_us = UINT64_MAX;
+    for (size_t state = DELIVERY_READY; state < DELIVERY_STATES; state++) {
+        const delivery_t *delivery = backlog_first (self, (delivery_state_t)state);
+        for (; delivery; delivery = backlog_next (self, delivery))
+            if (delivery->kind != DELIVERY_OF_DUE && delivery->since_us < oldest_us)
+                oldest_us = delivery->since_us;
+    }
+    return oldest_us;
+}
+
 void
 backlog_split (backlog_t *self, delivery_t *delivery, uint64_t due_us)
 {
-    address_t consumer = delivery->consumer;
+    const delivery_t whole = *delivery;
     chain_t entries = backlog_finish (self, delivery);
     while (entries.count) {
-        delivery_t *single = s_new_delivery (self);
+        delivery_t *single = s_new_delivery (self, whole.since_us);
         backlog_shift (self, &entries, &single->entries);
-        single->consumer = consumer;
+        single->consumer = whole.consumer;
+        single->attempt = whole.attempt;
         self->delivered_count++;
         backlog_move (self, single, DELIVERY_BACKOFF, due_us);
     }
@@ -370,7 +423,10 @@ backlog_check (const backlog_t *self, size_t kept)
         size_t count = 0;
         const delivery_t *delivery = backlog_first (self, (delivery_state_t)state);
         for (; delivery; delivery = backlog_next (self, delivery)) {
-            CHECK (delivery->state == state && delivery->entries.count > 0);
+            bool is_due = delivery->kind == DELIVERY_OF_DUE;
+            bool is_lone = delivery->kind == DELIVERY_OF_DEAD || state == DELIVERY_COUNTING;
+            CHECK (delivery->state == state && (delivery->entries.count > 0) == !is_due);
+            CHECK (!is_lone || delivery->entries.count == 1);
             CHECK (delivery->due_us >= self->soonest_us[state]);
             CHECK (backlog_find (self, delivery->id) == delivery);
             delivered += delivery->entries.count;

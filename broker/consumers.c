@@ -1,15 +1,20 @@
-/*  Deliveries and their consumers. Invariant R3 of router.c is kept here.
+/*  Deliveries and their consumers. Invariant R3 of router.c is kept here, the limit in delivery_limit.c.
 
-    A delivery (backlog.h has the table; this file makes the moves)
+    A delivery of orders (backlog.h has the table; this file and delivery_limit.c make the moves)
 
-    state    | credit      | due_us reached | ACK none      | ACK dependency  | ACK poison          | consumer down
-             |             |                | (any sender)  | (its holder)    | (its holder)        |
-    ---------+-------------+----------------+---------------+-----------------+---------------------+--------------
-    READY    | OUT         | -              | acknowledged  | -               | -                   | -
-    BACKOFF  | -           | READY          | acknowledged  | -               | -                   | -
-    OUT      | -           | lost: BACKOFF  | acknowledged  | BACKOFF, never  | many: split; alone: | lost: BACKOFF
-             |             | or split       | (its holder)  | counted         | BACKOFF or PARKED   | or split
-    PARKED   | -           | -              | acknowledged  | -               | -                   | -          */
+    state    | credit | due_us reached | counted         | ACK none      | ACK dependency  | ACK poison          | consumer down
+             |        |                |                 | (any sender)  | (its holder)    | (its holder)        |
+    ---------+--------+----------------+-----------------+---------------+-----------------+---------------------+--------------
+    READY    | OUT    | -              | -               | acknowledged  | -               | -                   | -
+    COUNTING | -      | asked again    | BACKOFF; over   | acknowledged  | -               | -                   | -
+             |        |                | the limit: dead |               |                 |                     |
+    BACKOFF  | -      | READY          | -               | acknowledged  | -               | -                   | -
+    OUT      | -      | lost: BACKOFF, | -               | acknowledged  | BACKOFF, never  | many: split; alone: | many: BACKOFF
+             |        | many the 2nd   |                 | (its holder)  | counted         | COUNTING            | or split;
+             |        | time: split    |                 |               |                 |                     | alone: COUNTING
+
+    A dead entry (REJECT) and a delayed message (DUE) go the same way without COUNTING: READY, OUT, and to BACKOFF after anything but
+    ACK none.                                                                                                                     */
 
 #include "consumers.h"
 
@@ -21,12 +26,6 @@
 
 /*  A batch that was lost this often goes on entry by entry: one of them may be what ends its consumer. */
 #define BATCH_LOSSES_MAX 2u
-/*  A single entry that was refused more often than this is parked (architecture: "poison > 5"). */
-#define POISONINGS_MAX 5u
-/*  A single entry that was out at so many deaths of its consumer is parked too. High, for processes die of other things. */
-#define LONE_LOSSES_MAX 20u
-/*  Doublings of the backoff: 64-fold. */
-#define BACKOFF_DOUBLINGS_MAX 6u
 
 void
 consumers_init (consumers_t *self, const params_t *params, backlog_t *backlog)
@@ -34,7 +33,7 @@ consumers_init (consumers_t *self, const params_t *params, backlog_t *backlog)
     self->backlog = backlog;
     self->window = params->delivery_window;
     self->deadline_us = params->delivery_deadline_ms * 1000;
-    self->backoff_us = params->redelivery_backoff_ms * 1000;
+    delivery_limit_init (&self->limit, params, backlog);
 }
 
 void
@@ -137,24 +136,6 @@ s_choose_consumer (consumers_t *self, uint64_t avoided)
 
 /* -------------------------------------------------------------------------- ends of a delivery */
 
-static const char *
-s_name_entry (const consumers_t *self, const delivery_t *delivery, char *text, size_t text_bytes)
-{
-    const order_event_t *event = backlog_event (self->backlog, delivery->entries.first);
-    snprintf (text, text_bytes,
-              "sale %" PRIu64 " epoch %" PRIu64 " entry %" PRIu64 "-%" PRIu64 " user %" PRIu64,
-              event->sale_id, event->epoch, event->entry_ms, event->entry_seq, event->user_id);
-    return text;
-}
-
-static uint64_t
-s_backoff_us (const consumers_t *self, uint32_t attempt)
-{
-    uint32_t doublings = attempt ? attempt - 1 : 0;
-    return self->backoff_us << (doublings < BACKOFF_DOUBLINGS_MAX ? doublings
-                                                                  : BACKOFF_DOUBLINGS_MAX);
-}
-
 /*  The holder no longer owes an answer. */
 static void
 s_take_back (consumers_t *self, const delivery_t *delivery)
@@ -168,13 +149,10 @@ s_take_back (consumers_t *self, const delivery_t *delivery)
 }
 
 static void
-s_park (consumers_t *self, delivery_t *delivery, const char *why, effects_t *effects)
+s_pause (consumers_t *self, delivery_t *delivery, uint64_t now_us)
 {
-    char entry[160];
-    effects_log (effects, LOG_LEVEL_ERROR, "entry_parked",
-                 "%s: %s; it stays in the journal and is tried again by the next active broker",
-                 s_name_entry (self, delivery, entry, sizeof entry), why);
-    backlog_move (self->backlog, delivery, DELIVERY_PARKED, UINT64_MAX);
+    uint64_t pause_us = delivery_limit_backoff_us (&self->limit, delivery->attempt);
+    backlog_move (self->backlog, delivery, DELIVERY_BACKOFF, now_us + pause_us);
 }
 
 /*  Neither the holder's death nor its silence says which entry is to blame, or whether any is. */
@@ -182,38 +160,67 @@ static void
 s_lose (consumers_t *self, delivery_t *delivery, bool has_died, uint64_t now_us, effects_t *effects)
 {
     s_take_back (self, delivery);
-    uint64_t due_us = now_us + s_backoff_us (self, delivery->attempt);
-    if (delivery->entries.count > 1) {
-        delivery->losses++;
-        if (delivery->losses >= BATCH_LOSSES_MAX)
-            backlog_split (self->backlog, delivery, due_us);
-        else
-            backlog_move (self->backlog, delivery, DELIVERY_BACKOFF, due_us);
-        return;
-    }
-    delivery->losses += has_died;
-    if (delivery->losses > LONE_LOSSES_MAX)
-        s_park (self, delivery, "its consumers died", effects);
+    bool is_of_orders = delivery->kind == DELIVERY_OF_ORDERS;
+    bool is_batch = delivery->entries.count > 1;
+    if (is_batch && ++delivery->losses >= BATCH_LOSSES_MAX)
+        backlog_split (self->backlog, delivery,
+                       now_us + delivery_limit_backoff_us (&self->limit, delivery->attempt));
+    else if (is_of_orders && !is_batch && has_died)
+        delivery_limit_fail (&self->limit, delivery, true, effects);
     else
-        backlog_move (self->backlog, delivery, DELIVERY_BACKOFF, due_us);
+        s_pause (self, delivery, now_us);
+}
+
+/*  A dead letter or a delayed message that ordering cannot take is sent until it can. */
+static void
+s_tell_refusal (consumers_t *self, delivery_t *delivery, effects_t *effects)
+{
+    char entry[160];
+    if (delivery->is_refusal_told)
+        return;
+    delivery->is_refusal_told = true;
+    if (delivery->kind == DELIVERY_OF_DEAD)
+        effects_log (effects, LOG_LEVEL_ERROR, "dead_letter_refused",
+                     "%s: ordering cannot store it; it stays in the journal and is sent again",
+                     delivery_limit_name (&self->limit, delivery, entry, sizeof entry));
+    else
+        effects_log (effects, LOG_LEVEL_ERROR, "due_refused",
+                     "the delayed message of %" PRIu64 " is sent again", delivery->message_us);
 }
 
 static void
 s_poison (consumers_t *self, delivery_t *delivery, uint64_t now_us, effects_t *effects)
 {
-    if (delivery->entries.count > 1) {
+    s_take_back (self, delivery);
+    if (delivery->kind != DELIVERY_OF_ORDERS) {
+        s_tell_refusal (self, delivery, effects);
+        s_pause (self, delivery, now_us);
+    } else if (delivery->entries.count > 1) {
         effects_log (effects, LOG_LEVEL_WARNING, "delivery_split",
                      "batch %" PRIu64 " of %u entries was refused: they go one by one",
                      delivery->id, delivery->entries.count);
         backlog_split (self->backlog, delivery, now_us);
-        return;
+    } else {
+        delivery_limit_fail (&self->limit, delivery, false, effects);
     }
-    delivery->poisonings++;
-    if (delivery->poisonings > POISONINGS_MAX)
-        s_park (self, delivery, "refused as poison", effects);
-    else
-        backlog_move (self->backlog, delivery, DELIVERY_BACKOFF,
-                      now_us + s_backoff_us (self, delivery->attempt));
+}
+
+static ending_t
+s_end (consumers_t *self, delivery_t *delivery, const ack_t *ack, effects_t *effects)
+{
+    ending_t ending = { .is_due = delivery->kind == DELIVERY_OF_DUE,
+                        .stream = delivery->stream,
+                        .again_us = ack->again_us };
+    if (delivery->state == DELIVERY_OUT)
+        s_take_back (self, delivery);
+    if (ending.is_due)
+        effects_add (effects, METRIC_DELAYS_DUE, 0, 1);
+    if (delivery->kind == DELIVERY_OF_DEAD)
+        effects_add (effects, METRIC_DEAD_LETTERS, 0, 1);
+    if (delivery->entries.count)
+        effects_add (effects, METRIC_ACKNOWLEDGED, 0, (int64_t)delivery->entries.count);
+    ending.entries = backlog_finish (self->backlog, delivery);
+    return ending;
 }
 
 /* -------------------------------------------------------------------------- ACK, CREDIT */
@@ -226,10 +233,10 @@ s_is_from_ordering (const event_t *event)
            header->from_incarnation;
 }
 
-chain_t
+ending_t
 consumers_handle_ack (consumers_t *self, const event_t *event, effects_t *effects)
 {
-    chain_t nothing = { 0 };
+    ending_t nothing = { 0 };
     if (!s_is_from_ordering (event)) {
         s_refuse (effects);
         return nothing;
@@ -247,18 +254,15 @@ consumers_handle_ack (consumers_t *self, const event_t *event, effects_t *effect
                      delivery->consumer.incarnation == header->from_incarnation;
     if (is_out && !is_holder)
         return nothing; /* the holder's own answer will come, and frees its credit */
-    if (is_out && ack->code != ERROR_POISON && ack->code != ERROR_NONE) {
+    if (ack->code == ERROR_NONE)
+        return s_end (self, delivery, ack, effects);
+    if (is_out && ack->code == ERROR_POISON) {
+        s_poison (self, delivery, event->now_us, effects);
+    } else if (is_out) {
         s_take_back (self, delivery);
         /* no doubling: while the store is away it is the credit that holds deliveries back */
-        backlog_move (self->backlog, delivery, DELIVERY_BACKOFF, event->now_us + self->backoff_us);
-    } else if (is_out && ack->code == ERROR_POISON) {
-        s_take_back (self, delivery);
-        s_poison (self, delivery, event->now_us, effects);
-    } else if (ack->code == ERROR_NONE) {
-        if (is_out)
-            s_take_back (self, delivery);
-        effects_add (effects, METRIC_ACKNOWLEDGED, 0, (int64_t)delivery->entries.count);
-        return backlog_finish (self->backlog, delivery);
+        backlog_move (self->backlog, delivery, DELIVERY_BACKOFF,
+                      event->now_us + self->limit.backoff_us);
     }
     return nothing;
 }
@@ -332,21 +336,61 @@ consumers_handle_peer_down (consumers_t *self, const process_t *peer, uint64_t n
 /* -------------------------------------------------------------------------- delivering */
 
 static void
-s_deliver (consumers_t *self, delivery_t *delivery, consumer_t *consumer, uint64_t now_us,
-           effects_t *effects)
+s_add_orders (const consumers_t *self, const delivery_t *delivery, effects_t *effects)
 {
-    delivery->attempt++;
-    delivery->consumer = consumer->address;
-    consumer->outstanding++;
-    backlog_move (self->backlog, delivery, DELIVERY_OUT, now_us + self->deadline_us);
-    header_t *header = effects_send (effects, consumer->address, MSG_DELIVER);
-    header->batch_id = delivery->id;
-    header->attempt = delivery->attempt;
     uint32_t entry = delivery->entries.first;
     for (size_t i = 0; i < delivery->entries.count; i++) {
         order_event_t *event = effects_entry (effects, &record_order_event);
         *event = *backlog_event (self->backlog, entry);
         entry = backlog_after (self->backlog, entry);
+    }
+}
+
+static void
+s_add_dead (const consumers_t *self, const delivery_t *delivery, effects_t *effects)
+{
+    const order_event_t *event = backlog_event (self->backlog, delivery->entries.first);
+    dead_letter_t *dead = effects_entry (effects, &record_dead_letter);
+    dead->sale_id = event->sale_id;
+    dead->epoch = event->epoch;
+    dead->entry_ms = event->entry_ms;
+    dead->entry_seq = event->entry_seq;
+    memcpy (dead->rid, event->rid, sizeof dead->rid);
+    dead->user_id = event->user_id;
+    dead->quantity = event->quantity;
+    dead->price_cents = event->price_cents;
+    dead->sequence = event->sequence;
+    dead->reserved_us = event->reserved_us;
+    dead->pay_before_us = event->pay_before_us;
+    dead->body_hash = event->body_hash;
+    memcpy (dead->trace_id, event->trace_id, sizeof dead->trace_id);
+    snprintf (dead->reason, sizeof dead->reason, "%s",
+              delivery_limit_reason ((death_t)delivery->death));
+    dead->attempts = delivery->refusals + delivery->deaths;
+}
+
+static void
+s_deliver (consumers_t *self, delivery_t *delivery, consumer_t *consumer, uint64_t now_us,
+           effects_t *effects)
+{
+    static const message_type_t types[] = { [DELIVERY_OF_ORDERS] = MSG_DELIVER,
+                                            [DELIVERY_OF_DEAD] = MSG_REJECT,
+                                            [DELIVERY_OF_DUE] = MSG_DUE };
+    delivery->attempt++;
+    delivery->consumer = consumer->address;
+    consumer->outstanding++;
+    backlog_move (self->backlog, delivery, DELIVERY_OUT, now_us + self->deadline_us);
+    header_t *header = effects_send (effects, consumer->address, types[delivery->kind]);
+    header->batch_id = delivery->id;
+    header->attempt = delivery->attempt;
+    if (delivery->kind == DELIVERY_OF_ORDERS) {
+        s_add_orders (self, delivery, effects);
+    } else if (delivery->kind == DELIVERY_OF_DEAD) {
+        s_add_dead (self, delivery, effects);
+    } else {
+        due_t *due = effects_entry (effects, &record_due);
+        due->sale_id = delivery->sale_id;
+        due->due_us = delivery->message_us;
     }
 }
 
@@ -365,9 +409,8 @@ consumers_deliver (consumers_t *self, uint64_t now_us, effects_t *effects)
         if (!consumer)
             break;
         if (is_fresh)
-            delivery = backlog_form (self->backlog);
-        else
-            again++;
+            delivery = backlog_form (self->backlog, now_us);
+        again += delivery->attempt > 0;
         self->is_fresh_turn = !is_fresh;
         s_deliver (self, delivery, consumer, now_us, effects);
         sent++;
@@ -421,6 +464,7 @@ void
 consumers_handle_time (consumers_t *self, uint64_t now_us, effects_t *effects)
 {
     s_expire (self, now_us, effects);
+    delivery_limit_handle_time (&self->limit, now_us, effects);
     s_end_backoffs (self, now_us);
 }
 

@@ -6,6 +6,7 @@
 
 #include "actor.h"
 #include "backlog.h"
+#include "delivery_limit.h"
 
 /*  Ordering processes, and room for those whose CREDIT comes before their PEER_UP. */
 #define CONSUMERS_MAX (2 * PEERS_MAX)
@@ -21,25 +22,34 @@ typedef struct consumer_t {
 
 typedef struct consumers_t {
     backlog_t *backlog; /* the router's */
-    uint64_t window, deadline_us, backoff_us;
+    delivery_limit_t limit;
+    uint64_t window, deadline_us;
     consumer_t consumers[CONSUMERS_MAX];
     size_t turn;
     bool is_fresh_turn;
 } consumers_t;
 
+/*  What an ACK has ended. */
+typedef struct ending_t {
+    chain_t entries; /* to be deleted now; none if the delivery goes on */
+    bool is_due;     /* a delayed message was taken: that of `stream` */
+    uint8_t padding[3];
+    uint32_t stream;
+    uint64_t again_us; /* gate time of the next one; 0 = none */
+} ending_t;
+
 void consumers_init (consumers_t *self, const params_t *params, backlog_t *backlog);
 /*  Another term, with an empty backlog: nobody holds anything. */
 void consumers_begin_term (consumers_t *self);
 
-/*  ACK. Returns the entries that are to be deleted now, none if the delivery goes on. */
-chain_t consumers_handle_ack (consumers_t *self, const event_t *event, effects_t *effects);
+ending_t consumers_handle_ack (consumers_t *self, const event_t *event, effects_t *effects);
 void consumers_handle_credit (consumers_t *self, const event_t *event, effects_t *effects);
 void consumers_handle_peer_up (consumers_t *self, const process_t *peer, uint64_t now_us,
                                effects_t *effects);
 void consumers_handle_peer_down (consumers_t *self, const process_t *peer, uint64_t now_us,
                                  effects_t *effects);
 
-/*  Deadlines of deliveries that are out, and backoffs that are over. */
+/*  Deadlines of deliveries that are out, countings that were not answered, and backoffs that are over. */
 void consumers_handle_time (consumers_t *self, uint64_t now_us, effects_t *effects);
 /*  Hands out what is ready and what is fresh, as far as the credit goes. */
 void consumers_deliver (consumers_t *self, uint64_t now_us, effects_t *effects);

@@ -158,7 +158,8 @@ static bool
 s_is_acceptable (const event_t *event)
 {
     const process_t *process = event->entries;
-    return event->count == 1 && process->kind > KIND_NONE && process->kind < KIND_CONSOLE &&
+    return event->count == 1 &&
+           (kind_is_actor (process->kind) || process->kind == KIND_SUPERVISOR) &&
            process->number > 0 && process->incarnation > 0 &&
            s_is_from (event->header, process->kind, process->number, process->incarnation);
 }

@@ -13,19 +13,30 @@
     R5  At most BACKLOG_ENTRIES_MAX entries are held; a read is sent only if a full answer fits.
     R6  A stream is one (sale, epoch). At most one stream of a sale is open; a closed one is not read, and goes when its
         last entry is gone.
+    R7  Every call that changes a gate carries the lease's token; the gate keeps the highest and refuses lower ones. A router that was
+        refused is passive at once and holds the lease again only with a token that is not below what it was refused for.
 
-    The lease: passive --held=1--> active (all positions 0, nothing in the backlog) --held=0--> passive (all forgotten).
-    An answer that says nothing (PostgreSQL is away) changes nothing: two active routers only repeat.
+    The lease
 
-    streams.c    the journals: what to read next, what to delete           state table of a stream
-    consumers.c  ordering processes and the deliveries they hold          state table of a delivery
-    this file    the lease, and what follows what at the end of a step                                              */
+    state   | held = 1, token not below what fenced us        | held = 0                  | a gate says: fenced         | says nothing
+    --------+-------------------------------------------------+---------------------------+-----------------------------+-------------
+    passive | active: all positions 0, nothing in the backlog | -                         | -                           | -
+    active  | - (the token may have risen)                    | passive: all is forgotten | passive; asks again at once | -
+
+    An answer that says nothing (PostgreSQL is away) changes nothing: two active routers only repeat, and the gates refuse the older.
+
+    streams.c         the journals: what to read next, what to delete     state table of a stream
+    delays.c          delayed messages at the gates                       state table of a sale's
+    consumers.c       ordering processes and the deliveries they hold     state table of a delivery
+    delivery_limit.c  how often one entry alone may fail
+    this file         the lease, and what follows what at the end of a step                                         */
 
 #include "router.h"
 
 #include "backlog.h"
 #include "check.h"
 #include "consumers.h"
+#include "delays.h"
 #include "hash.h"
 #include "streams.h"
 
@@ -36,6 +47,8 @@
 #define LEASE_RETRY_US 100000u
 /*  A lease of one millisecond: whoever asks next has it. */
 #define LEASE_GIVEN_BACK_MS 1u
+/*  Between two looks at the age of the oldest entry. */
+#define AGE_US 1000000u
 
 struct router_t {
     address_t address;
@@ -43,11 +56,14 @@ struct router_t {
     uint64_t term; /* rises with every change of is_active: answers to earlier calls are ignored */
     bool is_lease_out;
     uint64_t lease_us, lease_token, lease_due_us;
+    uint64_t
+        fenced_token; /* highest that a gate refused us for; a lease with a lower one is none */
     backlog_t *backlog;
     streams_t streams;
     consumers_t consumers;
     uint64_t handled;
     size_t credits_told, unacknowledged_told;
+    uint64_t age_told_ms, age_due_us;
 };
 
 router_t *
@@ -57,7 +73,7 @@ router_new (const params_t *params, address_t address)
     CHECK (self);
     self->address = address;
     self->lease_us = params->lease_ms * 1000;
-    self->lease_due_us = UINT64_MAX;
+    self->lease_due_us = self->age_due_us = UINT64_MAX;
     self->backlog = backlog_new ();
     streams_init (&self->streams, self->backlog);
     consumers_init (&self->consumers, params, self->backlog);
@@ -78,6 +94,17 @@ router_destroy (router_t **self_p)
 /* -------------------------------------------------------------------------- the lease */
 
 static void
+s_begin_term (router_t *self, bool is_active, effects_t *effects)
+{
+    self->is_active = is_active;
+    self->term++;
+    backlog_clear (self->backlog);
+    streams_begin_term (&self->streams, self->term);
+    consumers_begin_term (&self->consumers);
+    effects_gauge (effects, METRIC_LEADER, 0, self->is_active);
+}
+
+static void
 s_handle_lease (router_t *self, const event_t *event, effects_t *effects)
 {
     self->is_lease_out = false;
@@ -86,17 +113,34 @@ s_handle_lease (router_t *self, const event_t *event, effects_t *effects)
     if (event->status != RESULT_OK || event->count == 0)
         return;
     const lease_t *lease = event->entries;
-    self->lease_token = lease->held ? lease->token : 0;
-    if (self->is_active == (lease->held != 0))
+    bool is_held = lease->held && lease->token >= self->fenced_token;
+    self->lease_token = is_held ? lease->token : 0;
+    self->streams.token = self->consumers.limit.token = self->lease_token;
+    if (self->is_active == is_held)
         return;
-    self->is_active = lease->held != 0;
-    self->term++;
-    backlog_clear (self->backlog);
-    streams_begin_term (&self->streams, self->term);
-    consumers_begin_term (&self->consumers);
-    effects_gauge (effects, METRIC_LEADER, 0, self->is_active);
-    effects_log (effects, LOG_LEVEL_INFO, self->is_active ? "lease_held" : "lease_lost",
-                 "token %" PRIu64, lease->token);
+    s_begin_term (self, is_held, effects);
+    effects_log (effects, LOG_LEVEL_INFO, is_held ? "lease_held" : "lease_lost", "token %" PRIu64,
+                 lease->token);
+}
+
+/*  A gate has seen a higher token: somebody took the lease while we were paused, or PostgreSQL away. What we hold is forgotten, as
+    whoever has the lease reads it again. With PostgreSQL away nobody can commit anyway, so it does no harm that nobody delivers
+    then. We ask with the token that refused us: should the lease table be older than that (restored from a backup), it follows. */
+static void
+s_handle_fenced (router_t *self, const event_t *event, effects_t *effects)
+{
+    const journal_state_t *state = event->entries;
+    effects_add (effects, METRIC_BROKER_FENCED, event->call, 1);
+    if (state->token > self->fenced_token)
+        self->fenced_token = state->token;
+    if (!self->is_active || self->lease_token >= self->fenced_token)
+        return;
+    effects_log (effects, LOG_LEVEL_WARNING, "fenced",
+                 "token %" PRIu64 " is refused for %" PRIu64 ": the lease was taken",
+                 self->lease_token, state->token);
+    self->lease_token = 0;
+    self->lease_due_us = event->now_us;
+    s_begin_term (self, false, effects);
 }
 
 static void
@@ -108,7 +152,7 @@ s_call_lease (router_t *self, uint64_t ttl_ms, effects_t *effects)
     snprintf (lease->name, sizeof lease->name, "broker");
     snprintf (lease->holder, sizeof lease->holder, "broker/%" PRIu64, self->address.number);
     lease->incarnation = self->address.incarnation;
-    lease->token = self->lease_token;
+    lease->token = self->fenced_token > self->lease_token ? self->fenced_token : self->lease_token;
     lease->ttl_ms = ttl_ms;
 }
 
@@ -156,9 +200,11 @@ router_handle_sales (router_t *self, const event_t *event, effects_t *effects)
 void
 router_handle_ack (router_t *self, const event_t *event, effects_t *effects)
 {
-    chain_t acknowledged = consumers_handle_ack (&self->consumers, event, effects);
-    self->handled += acknowledged.count;
-    streams_acknowledge (&self->streams, acknowledged);
+    ending_t ending = consumers_handle_ack (&self->consumers, event, effects);
+    self->handled += ending.entries.count;
+    streams_acknowledge (&self->streams, ending.entries);
+    if (ending.is_due)
+        delays_handle_delivered (&self->streams, ending.stream, ending.again_us, event->now_us);
 }
 
 void
@@ -179,9 +225,19 @@ router_handle_peer_down (router_t *self, const process_t *peer, uint64_t now_us,
     consumers_handle_peer_down (&self->consumers, peer, now_us, effects);
 }
 
+static bool
+s_is_fenced (const event_t *event)
+{
+    const journal_state_t *state = event->entries;
+    return schema_call (event->call)->results == &record_journal_state &&
+           event->status == RESULT_OK && event->count == 1 && state->code == ERROR_FENCED;
+}
+
 void
 router_handle_result (router_t *self, const event_t *event, effects_t *effects)
 {
+    if (s_is_fenced (event)) /* the end of the term is the end of all calls that are out */
+        s_handle_fenced (self, event, effects);
     switch (event->call) {
     case CALL_LEASE_TAKE:
         s_handle_lease (self, event, effects);
@@ -190,7 +246,17 @@ router_handle_result (router_t *self, const event_t *event, effects_t *effects)
         streams_handle_read (&self->streams, event, self->is_active, effects);
         break;
     case CALL_JOURNAL_DELETE:
+        delays_handle_deleted (&self->streams, event, effects);
         streams_handle_deleted (&self->streams, event, effects);
+        break;
+    case CALL_DELIVERY_COUNT:
+        delivery_limit_handle_counted (&self->consumers.limit, event, effects);
+        break;
+    case CALL_DELAY_DUE:
+        delays_handle_due (&self->streams, event, effects);
+        break;
+    case CALL_DELAY_DONE:
+        delays_handle_done (&self->streams, event, effects);
         break;
     default:
         CHECK (!"a result of a call that the router never makes");
@@ -224,17 +290,37 @@ s_tell_gauges (router_t *self, effects_t *effects)
     self->unacknowledged_told = unacknowledged;
 }
 
+/*  Only of what was read and put together: what waits in the journals is in the audit of each sale. */
+static void
+s_tell_age (router_t *self, uint64_t now_us, effects_t *effects)
+{
+    bool is_empty = backlog_unacknowledged (self->backlog) == 0;
+    if (!is_empty && self->age_due_us == UINT64_MAX)
+        self->age_due_us = now_us + AGE_US;
+    if (!is_empty && now_us < self->age_due_us)
+        return;
+    uint64_t oldest_us = is_empty ? UINT64_MAX : backlog_oldest_us (self->backlog);
+    uint64_t age_ms = oldest_us < now_us ? (now_us - oldest_us) / 1000 : 0;
+    self->age_due_us = is_empty ? UINT64_MAX : now_us + AGE_US;
+    if (age_ms != self->age_told_ms)
+        effects_gauge (effects, METRIC_OLDEST_MS, 0, (int64_t)age_ms);
+    self->age_told_ms = age_ms;
+}
+
 void
 router_end (router_t *self, uint64_t now_us, effects_t *effects)
 {
     s_ask_lease (self, now_us, effects);
     consumers_handle_time (&self->consumers, now_us, effects);
-    if (self->is_active && !self->is_stopping)
+    if (self->is_active && !self->is_stopping) {
         consumers_deliver (&self->consumers, now_us, effects);
+        delays_call (&self->streams, now_us, effects);
+    }
     streams_delete (&self->streams, now_us, effects);
     if (s_wants_read (self))
         streams_read (&self->streams, now_us, effects);
     s_tell_gauges (self, effects);
+    s_tell_age (self, now_us, effects);
 }
 
 /* -------------------------------------------------------------------------- for the shell and tests */
@@ -245,7 +331,11 @@ router_wake_us (const router_t *self)
     uint64_t wake_us = self->is_lease_out || self->is_stopping ? UINT64_MAX : self->lease_due_us;
     wake_us = earlier (wake_us, backlog_soonest_us (self->backlog, DELIVERY_OUT));
     wake_us = earlier (wake_us, backlog_soonest_us (self->backlog, DELIVERY_BACKOFF));
+    wake_us = earlier (wake_us, backlog_soonest_us (self->backlog, DELIVERY_COUNTING));
     wake_us = earlier (wake_us, self->streams.dirty_retry_us);
+    wake_us = earlier (wake_us, self->age_due_us);
+    if (self->is_active && !self->is_stopping)
+        wake_us = earlier (wake_us, delays_wake_us (&self->streams));
     if (s_wants_read (self))
         wake_us = earlier (wake_us, self->streams.read_retry_us);
     return wake_us;
@@ -265,7 +355,10 @@ router_digest (const router_t *self)
 {
     uint64_t flags = (uint64_t)self->is_active | (uint64_t)self->is_stopping << 1 |
                      (uint64_t)self->is_lease_out << 2;
-    uint64_t numbers[] = { flags, self->term, self->lease_token, self->lease_due_us };
+    uint64_t numbers[] = {
+        flags,           self->term, self->lease_token, self->lease_due_us, self->fenced_token,
+        self->age_due_us
+    };
     uint64_t digest = hash_bytes (backlog_digest (self->backlog), numbers, sizeof numbers);
     digest = streams_digest (digest, &self->streams);
     return consumers_digest (digest, &self->consumers);
@@ -276,6 +369,7 @@ router_check (const router_t *self)
 {
     streams_check (&self->streams);
     consumers_check (&self->consumers);
+    CHECK (!self->is_active || self->lease_token >= self->fenced_token);
     backlog_check (self->backlog, self->streams.kept_count);
     CHECK (self->is_active ||
            backlog_unacknowledged (self->backlog) + self->streams.kept_count == 0);

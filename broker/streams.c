@@ -5,8 +5,9 @@
     state  | SALES, higher epoch        | SALES, ended         | a read finds nothing, a minute after the end | last entry deleted
     -------+----------------------------+----------------------+----------------------------------------------+-------------------
     absent | open, position 0           | open, position 0     | -                                            | -
-    open   | closed; open for the new   | the minute begins    | closed                                       | -
-    closed | -                          | -                    | -                                            | absent          */
+    open   | closed; open for the new   | the minute begins    | closed, unless delayed messages are left     | -
+    closed | -                          | -                    | -                                            | absent, when no call
+           |                            |                      |                                              | about them is out  */
 
 #include "streams.h"
 
@@ -30,6 +31,7 @@ streams_init (streams_t *self, backlog_t *backlog)
 {
     self->backlog = backlog;
     self->dirty_retry_us = UINT64_MAX;
+    self->delay_soonest_us = UINT64_MAX;
     self->open = map_new (SALES_MAX, sizeof (uint64_t), 3);
 }
 
@@ -46,6 +48,8 @@ streams_begin_term (streams_t *self, uint64_t term)
     self->kept_count = self->deletes_out = 0;
     self->dirty_first = self->dirty_count = 0;
     self->dirty_retry_us = UINT64_MAX;
+    self->delay_calls_out = 0;
+    self->delay_soonest_us = self->open_count ? 0 : UINT64_MAX;
     for (size_t i = 0; i < STREAMS_MAX; i++) {
         stream_t *stream = &self->streams[i];
         stream_t fresh = { .sale_id = stream->sale_id,
@@ -60,10 +64,12 @@ streams_begin_term (streams_t *self, uint64_t term)
 
 /* -------------------------------------------------------------------------- learning */
 
-static void
-s_free_if_done (stream_t *stream)
+void
+streams_free_if_done (stream_t *stream)
 {
-    if (!stream->is_open && stream->entry_count == 0 && !stream->is_delete_out && !stream->is_dirty)
+    bool is_idle = stream->delay_state < DELAY_ASKING;
+    if (!stream->is_open && stream->entry_count == 0 && !stream->is_delete_out &&
+        !stream->is_dirty && is_idle)
         memset (stream, 0, sizeof *stream);
 }
 
@@ -73,18 +79,18 @@ s_close_stream (streams_t *self, stream_t *stream)
     map_remove (self->open, stream->sale_id);
     self->open_count--;
     stream->is_open = false;
-    s_free_if_done (stream);
+    streams_free_if_done (stream);
 }
 
-/*  A read that was sent at `read_us` found nothing: sales that had ended long before have nothing more to come. A new
-    inventory leader tells of them again; then they are read for another while. */
+/*  A read that was sent at `read_us` found nothing: sales that had ended long before have nothing more to come. Those whose orders
+    can still expire stay. A new inventory leader tells of them again; then they are read for another while. */
 static void
 s_close_ended (streams_t *self, uint64_t read_us)
 {
     for (size_t i = 0; i < STREAMS_MAX; i++) {
         stream_t *stream = &self->streams[i];
         if (stream->is_open && stream->ended_us && stream->entry_count == 0 &&
-            stream->ended_us + ENDED_QUIET_US < read_us)
+            stream->ended_us + ENDED_QUIET_US < read_us && stream->delay_state == DELAY_NONE)
             s_close_stream (self, stream);
     }
 }
@@ -116,6 +122,7 @@ s_open_stream (streams_t *self, const sale_t *sale, effects_t *effects)
     CHECK (place);
     *place = (uint64_t)(stream - self->streams);
     self->open_count++;
+    self->delay_soonest_us = 0;
     effects_log (effects, LOG_LEVEL_INFO, "stream_opened", "sale %" PRIu64 " epoch %" PRIu64,
                  sale->sale_id, sale->epoch);
     return stream;
@@ -180,16 +187,34 @@ streams_read (streams_t *self, uint64_t now_us, effects_t *effects)
     self->read_sent_us = now_us;
 }
 
+/*  What could not be read from the journal comes as zeros (redis_port.c); the gate never writes them. */
+static bool
+s_is_readable (const order_event_t *event)
+{
+    static const uint8_t no_rid[RID_BYTES];
+    return event->user_id && event->quantity && event->sequence && event->reserved_us &&
+           event->pay_before_us && memcmp (event->rid, no_rid, RID_BYTES) != 0;
+}
+
 /*  False: this entry and those after it must be read again. */
 static bool
-s_take_entry (streams_t *self, const order_event_t *event)
+s_take_entry (streams_t *self, const order_event_t *event, uint64_t now_us, effects_t *effects)
 {
     stream_t *stream = s_open_stream_of (self, event->sale_id);
     if (!stream || stream->epoch != event->epoch)
         return true; /* the epoch moved while the read was out */
-    take_t take = backlog_take (self->backlog, event, (uint32_t)(stream - self->streams));
+    uint32_t index = (uint32_t)(stream - self->streams);
+    bool is_readable = s_is_readable (event);
+    take_t take = is_readable
+                      ? backlog_take (self->backlog, event, index)
+                      : backlog_take_dead (self->backlog, event, index, DEATH_UNREADABLE, now_us);
     if (take == TAKE_COLLIDES)
         return false;
+    if (take == TAKE_NEW && !is_readable)
+        effects_log (effects, LOG_LEVEL_ERROR, "entry_dead",
+                     "sale %" PRIu64 " epoch %" PRIu64 " entry %" PRIu64 "-%" PRIu64
+                     ": it is not of the gate's shape; it becomes a dead letter",
+                     event->sale_id, event->epoch, event->entry_ms, event->entry_seq);
     stream->entry_count += take == TAKE_NEW;
     stream->entry_ms = event->entry_ms;
     stream->entry_seq = event->entry_seq;
@@ -221,7 +246,7 @@ streams_handle_read (streams_t *self, const event_t *event, bool is_active, effe
     const order_event_t *events = event->entries;
     size_t taken = 0;
     while (taken < event->count && backlog_room (self->backlog) &&
-           s_take_entry (self, &events[taken]))
+           s_take_entry (self, &events[taken], event->now_us, effects))
         taken++;
     if (taken < event->count)
         self->read_retry_us = event->now_us + RETRY_US;
@@ -269,6 +294,8 @@ s_call_delete (streams_t *self, stream_t *stream, effects_t *effects)
         position->epoch = event->epoch;
         position->entry_ms = event->entry_ms;
         position->entry_seq = event->entry_seq;
+        position->pay_before_us = event->pay_before_us;
+        position->token = self->token;
         entry = backlog_after (self->backlog, entry);
     }
     stream->is_delete_out = true;
@@ -305,9 +332,8 @@ streams_handle_deleted (streams_t *self, const event_t *event, effects_t *effect
     uint64_t index = event->tag & 0xffff;
     CHECK (index < STREAMS_MAX && self->streams[index].is_delete_out);
     stream_t *stream = &self->streams[index];
-    const outcome_t *outcome = event->entries;
-    bool is_done = event->status == RESULT_OK && event->count == 1 &&
-                   (outcome->code == ERROR_NONE || outcome->code == ERROR_STALE_EPOCH);
+    const journal_state_t *state = event->entries;
+    bool is_done = event->status == RESULT_OK && event->count == 1 && state->code == ERROR_NONE;
     stream->is_delete_out = false;
     self->deletes_out--;
     if (is_done) {
@@ -323,7 +349,7 @@ streams_handle_deleted (streams_t *self, const event_t *event, effects_t *effect
     if (stream->deleting.count || stream->acknowledged.count)
         s_mark_dirty (self, stream);
     else
-        s_free_if_done (stream);
+        streams_free_if_done (stream);
 }
 
 /* -------------------------------------------------------------------------- for the router and tests */
@@ -333,7 +359,8 @@ streams_digest (uint64_t digest, const streams_t *self)
 {
     uint64_t numbers[] = { self->term,         self->is_read_out,   self->read_term,
                            self->read_sent_us, self->read_retry_us, self->read_turn,
-                           self->dirty_first,  self->dirty_count,   self->deletes_out };
+                           self->dirty_first,  self->dirty_count,   self->deletes_out,
+                           self->token,        self->delay_turn,    self->delay_soonest_us };
     digest = hash_bytes (digest, numbers, sizeof numbers);
     digest = hash_bytes (digest, self->streams, sizeof self->streams);
     for (size_t i = 0; i < self->dirty_count; i++)
@@ -344,7 +371,7 @@ streams_digest (uint64_t digest, const streams_t *self)
 void
 streams_check (const streams_t *self)
 {
-    size_t open = 0, kept = 0, entries = 0, deletes = 0, dirty = 0;
+    size_t open = 0, kept = 0, entries = 0, deletes = 0, dirty = 0, delays = 0;
     for (size_t i = 0; i < STREAMS_MAX; i++) {
         const stream_t *stream = &self->streams[i];
         CHECK (stream->sale_id || (!stream->is_open && !stream->entry_count));
@@ -354,7 +381,12 @@ streams_check (const streams_t *self)
         entries += stream->entry_count;
         deletes += stream->is_delete_out;
         dirty += stream->is_dirty;
+        delays += stream->delay_state == DELAY_ASKING || stream->delay_state == DELAY_REMOVED;
+        CHECK (stream->delay_us >= self->delay_soonest_us || !stream->is_open ||
+               (stream->delay_state != DELAY_UNKNOWN && stream->delay_state != DELAY_WAITING &&
+                stream->delay_state != DELAY_REMOVING));
     }
+    CHECK (delays == self->delay_calls_out);
     CHECK (open == self->open_count && open == map_count (self->open));
     CHECK (kept == self->kept_count && deletes == self->deletes_out);
     CHECK (dirty == self->dirty_count && deletes <= DELETES_MAX);

@@ -1,5 +1,6 @@
 /*  The journals of the sales, as a router reads and empties them: what is known of each stream, the one read that is out, and
-    what is acknowledged and not deleted yet. Part of the router (router.h), which says when. */
+    what is acknowledged and not deleted yet. Part of the router (router.h), which says when. The delayed messages of the sales
+    stand in the same table; delays.h handles them. */
 
 #ifndef MS_STREAMS_H
 #define MS_STREAMS_H
@@ -11,6 +12,17 @@
 /*  Open streams (SALES_MAX) and closed ones of earlier epochs that are not drained yet. */
 #define STREAMS_MAX (2 * SALES_MAX)
 
+/*  Delayed messages of a sale (delays.c has the table). */
+typedef enum delay_state_t {
+    DELAY_UNKNOWN,    /* to be asked for at delay_us */
+    DELAY_NONE,       /* there are none */
+    DELAY_WAITING,    /* the soonest is due at delay_us */
+    DELAY_ASKING,     /* delay_due is out */
+    DELAY_DELIVERING, /* DUE is with a consumer, or on its way there */
+    DELAY_REMOVING,   /* taken: delay_done is to be called at delay_us */
+    DELAY_REMOVED     /* delay_done is out */
+} delay_state_t;
+
 typedef struct stream_t {
     uint64_t sale_id; /* 0 = the slot is free */
     uint64_t epoch;
@@ -20,15 +32,20 @@ typedef struct stream_t {
     chain_t acknowledged;         /* to be deleted */
     chain_t deleting;             /* in the call that is out or is to be repeated */
     uint32_t entry_count;         /* in the backlog, wherever there */
+    uint32_t delay_state;
+    uint64_t delay_us;       /* our clock */
+    uint64_t delay_until_us; /* gate time at which delay_due looked */
+    uint64_t delay_again_us; /* what the consumer wants to be kept; 0 = nothing */
     bool is_open;
     bool is_delete_out;
     bool is_dirty; /* stands in the queue of streams with something to delete */
-    uint8_t padding;
+    uint8_t padding[5];
 } stream_t;
 
 typedef struct streams_t {
     backlog_t *backlog; /* the router's */
     uint64_t term;      /* of the router: answers to calls of another one are ignored */
+    uint64_t token;     /* of its lease */
 
     stream_t streams[STREAMS_MAX];
     size_t open_count;
@@ -43,6 +60,10 @@ typedef struct streams_t {
     uint64_t dirty_retry_us; /* soonest retry_us among them */
     size_t deletes_out;
     size_t kept_count; /* entries in chains of streams */
+
+    uint64_t delay_soonest_us; /* no delay_us is sooner; it may be too early, never too late */
+    size_t delay_calls_out;
+    size_t delay_turn; /* slot that is looked at first */
 } streams_t;
 
 void streams_init (streams_t *self, backlog_t *backlog);
@@ -64,6 +85,9 @@ void streams_acknowledge (streams_t *self, chain_t entries);
 void streams_delete (streams_t *self, uint64_t now_us, effects_t *effects);
 /*  RESULT of JOURNAL_DELETE. */
 void streams_handle_deleted (streams_t *self, const event_t *event, effects_t *effects);
+
+/*  Frees the slot of a closed stream that nothing belongs to any more. */
+void streams_free_if_done (stream_t *stream);
 
 uint64_t streams_digest (uint64_t digest, const streams_t *self);
 void streams_check (const streams_t *self);

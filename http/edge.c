@@ -17,6 +17,7 @@ struct edge_t {
     metrics_page_t *metrics;
     token_key_t token_key;
     id_key_t id_key;
+    signature_key_t webhook_key;
     edge_ask_fn ask;
     /* each read alone, so each atomic alone */
     _Atomic bool has_sales, has_limits, has_denials, has_clock, has_limiter, has_seckill,
@@ -25,28 +26,35 @@ struct edge_t {
 };
 
 static bool
-s_read_keys (edge_t *self, const char *token_key, const char *id_key)
+s_read_keys (edge_t *self, const edge_secrets_t *secrets)
 {
     uint8_t key[TOKEN_KEY_BYTES];
-    if (strlen (token_key) != 2 * TOKEN_KEY_BYTES || strlen (id_key) != 2 * ID_KEY_BYTES ||
-        !hex_read (token_key, key, sizeof key) ||
-        !hex_read (id_key, self->id_key.bytes, sizeof self->id_key.bytes))
+    size_t webhook_count = strlen (secrets->webhook);
+    if (strlen (secrets->token_key) != 2 * TOKEN_KEY_BYTES ||
+        strlen (secrets->id_key) != 2 * ID_KEY_BYTES ||
+        !hex_read (secrets->token_key, key, sizeof key) ||
+        !hex_read (secrets->id_key, self->id_key.bytes, sizeof self->id_key.bytes) ||
+        webhook_count < SIGNATURE_SECRET_MIN || webhook_count > SIGNATURE_SECRET_MAX)
         return false;
     token_key_init (&self->token_key, key);
+    signature_key_init (&self->webhook_key, secrets->webhook);
     sodium_memzero (key, sizeof key);
     return true;
 }
 
 edge_t *
-edge_new (const params_t *params, const char *token_key, const char *id_key, edge_ask_fn ask,
-          char *reason, size_t reason_bytes)
+edge_new (const params_t *params, const edge_secrets_t *secrets, edge_ask_fn ask, char *reason,
+          size_t reason_bytes)
 {
     edge_t *self = calloc (1, sizeof *self);
     CHECK (self);
     self->ask = ask;
-    if (!s_read_keys (self, token_key, id_key)) {
-        snprintf (reason, reason_bytes,
-                  "secrets/token-key and secrets/id-key are 64 hex digits each");
+    if (!s_read_keys (self, secrets)) {
+        snprintf (
+            reason, reason_bytes,
+            "secrets/token-key and secrets/id-key are 64 hex digits each, webhook-secret %u to "
+            "%u bytes",
+            SIGNATURE_SECRET_MIN, SIGNATURE_SECRET_MAX);
         edge_destroy (&self);
         return NULL;
     }
@@ -152,6 +160,12 @@ const id_key_t *
 edge_id_key (const edge_t *self)
 {
     return &self->id_key;
+}
+
+const signature_key_t *
+edge_webhook_key (const edge_t *self)
+{
+    return &self->webhook_key;
 }
 
 edge_ask_fn

@@ -9,6 +9,7 @@
 #include "ip_limit.h"
 #include "metrics_page.h"
 #include "params.h"
+#include "signature.h"
 #include "slots.h"
 #include "token.h"
 
@@ -18,9 +19,15 @@ typedef bool (*edge_ask_fn) (void *worker, message_type_t type, const header_t *
 
 typedef struct edge_t edge_t;
 
-/*  Keys: 64 hex digits each. Returns NULL with a sentence in `reason`. */
-edge_t *edge_new (const params_t *params, const char *token_key, const char *id_key,
-                  edge_ask_fn ask, char *reason, size_t reason_bytes);
+/*  Secrets of the instance, as texts. */
+typedef struct edge_secrets_t {
+    const char *token_key, *id_key; /* 64 hex digits each */
+    const char *webhook;            /* SIGNATURE_SECRET_MIN to _MAX bytes of any text */
+} edge_secrets_t;
+
+/*  Returns NULL with a sentence in `reason`. The secrets stay the caller's. */
+edge_t *edge_new (const params_t *params, const edge_secrets_t *secrets, edge_ask_fn ask,
+                  char *reason, size_t reason_bytes);
 void edge_destroy (edge_t **self_p);
 
 /*  Takes what the core sends to KIND_CLIENT/0: from now on it is what is served. False if it could not be kept. */
@@ -33,6 +40,7 @@ ip_limit_t *edge_ip_limit (const edge_t *self);
 metrics_page_t *edge_metrics (const edge_t *self);
 const token_key_t *edge_token_key (const edge_t *self);
 const id_key_t *edge_id_key (const edge_t *self);
+const signature_key_t *edge_webhook_key (const edge_t *self);
 edge_ask_fn edge_ask (const edge_t *self);
 
 /*  The core's readiness as it was told last. */

@@ -103,12 +103,24 @@ s_is_write (const request_t *request)
     return !(request->method & (METHOD_GET | METHOD_HEAD));
 }
 
+/*  Two signatures could be one for each of two readers: only one may be there. */
+static bool
+s_is_signed (const exchange_t *self)
+{
+    const request_t *request = &self->request;
+    return request->header_counts[HEADER_X_SIGNATURE] == 1 &&
+           signature_is_good (edge_webhook_key (self->edge), request->headers[HEADER_X_SIGNATURE],
+                              request->body, request->body_count, request->wall_ms / 1000);
+}
+
 static error_code_t
 s_admit (exchange_t *self)
 {
     bool by_cookie;
     if (self->route->access == ACCESS_ANYONE)
         return ERROR_NONE;
+    if (self->route->access == ACCESS_SIGNED)
+        return s_is_signed (self) ? ERROR_NONE : ERROR_UNAUTHENTICATED;
     error_code_t code = s_authenticate (self, &by_cookie);
     if (code)
         return code;
@@ -183,6 +195,15 @@ s_check (exchange_t *self, exchange_read_fn read, void *connection)
     return self->route->is_machine ? ERROR_NONE : s_check_form (self);
 }
 
+/*  What a refusal says beyond its title. */
+static const char *
+s_detail (const exchange_t *self, error_code_t code)
+{
+    if (code == ERROR_UNAUTHENTICATED && self->route->access == ACCESS_SIGNED)
+        return "X-Signature is missing, malformed, too old or not of this body.";
+    return NULL;
+}
+
 void
 exchange_run (exchange_t *self, exchange_read_fn read, void *connection)
 {
@@ -191,15 +212,12 @@ exchange_run (exchange_t *self, exchange_read_fn read, void *connection)
     trace_begin (&self->request);
     error_code_t code = s_check (self, read, connection);
     if (!code) {
-        self->key = self->request.headers[HEADER_IDEMPOTENCY_KEY];
-        if (self->route->needs_key && (self->request.header_counts[HEADER_IDEMPOTENCY_KEY] > 1 ||
-                                       !is_idempotency_key (self->key)))
-            fields_refuse (&self->fields, "Idempotency-Key is 1 to 64 of A-Z a-z 0-9 _ -");
+        self->key = self->route->needs_key ? exchange_read_key (self) : NULL;
         self->route->handle (self);
         return;
     }
     memcpy (allow, self->response.allow, sizeof allow);
-    exchange_refuse (self, code, NULL);
+    exchange_refuse (self, code, s_detail (self, code));
     memcpy (self->response.allow, allow, sizeof allow);
 }
 
@@ -220,6 +238,8 @@ exchange_is_valid (exchange_t *self)
         exchange_refuse (self, ERROR_INVALID_FIELD, self->fields.detail);
         return false;
     }
+    if (self->route->access == ACCESS_SIGNED)
+        return true;
     uint64_t wait_ms =
         ip_limit_take (edge_ip_limit (self->edge), s_client (&self->request), self->request.now_us);
     if (wait_ms == 0)
@@ -272,6 +292,16 @@ exchange_ask_one (exchange_t *self, message_type_t question, const void *entry,
         return answer;
     exchange_refuse (self, ERROR_INTERNAL_ERROR, NULL);
     return NULL;
+}
+
+const char *
+exchange_read_key (exchange_t *self)
+{
+    const char *key = self->request.headers[HEADER_IDEMPOTENCY_KEY];
+    if (key &&
+        (self->request.header_counts[HEADER_IDEMPOTENCY_KEY] > 1 || !is_idempotency_key (key)))
+        fields_refuse (&self->fields, "Idempotency-Key is 1 to 64 of A-Z a-z 0-9 _ -");
+    return key;
 }
 
 uint64_t

@@ -6,6 +6,7 @@
 
 #include "edge.h"
 #include "json_body.h"
+#include "order_view.h"
 #include "response.h"
 
 /*  Reads the whole body of request->content_length bytes. Returns false if it did not come whole and in time. */
@@ -26,9 +27,10 @@ typedef struct subject_t {
     kind_t kind;
     const char *key;  /* idempotency key in the path */
     const char *last; /* last segment: publish, pause … */
+    uint64_t place;   /* of a dead letter */
 } subject_t;
 
-/*  Belongs to one worker; about 45 KiB, made once. */
+/*  Belongs to one worker; about 60 KiB, made once. */
 typedef struct exchange_t {
     edge_t *edge;
     void *worker; /* for edge_ask */
@@ -41,6 +43,7 @@ typedef struct exchange_t {
     const char *key; /* Idempotency-Key of the head */
     fields_t fields; /* of the body */
     json_body_t json;
+    order_page_t page; /* orders of an answer in the making */
     char body[HTTP_BODY_BYTES_MAX];
 } exchange_t;
 
@@ -54,7 +57,8 @@ void exchange_refuse_head (exchange_t *self, error_code_t code);
 
 /* -------------------------------------------------------------------------- for handlers */
 
-/*  After the handler has read its fields: nothing unknown was there, and the client's address is within its limit. False: refused. */
+/*  After the handler has read its fields: nothing unknown was there, and the client's address is within its limit (a signed request has
+    none: it is no stranger's). False: refused. */
 bool exchange_is_valid (exchange_t *self);
 void exchange_refuse (exchange_t *self, error_code_t code, const char *detail);
 void exchange_refuse_later (exchange_t *self, error_code_t code, const char *detail,
@@ -71,13 +75,14 @@ const void *exchange_ask_one (exchange_t *self, message_type_t question, const v
 bool exchange_ask_raw (exchange_t *self, message_type_t question, const void *entry,
                        answer_t *answer);
 
+/*  The Idempotency-Key of the head, NULL if there is none; marks the fields as wrong if it is no key. Routes that need one have it read
+    already, in self->key. */
+const char *exchange_read_key (exchange_t *self);
 /*  Position of a page from the query's cursor, 0 = the first page; marks the fields as wrong if it is no cursor. */
 uint64_t exchange_cursor (exchange_t *self);
 /*  "next_cursor": the position, or null for 0. */
 void exchange_put_cursor (exchange_t *self, uint64_t position);
 /*  True if the request carries credentials, right or wrong. */
 bool exchange_has_credentials (const exchange_t *self);
-
-#define PAGE_ROWS 20u
 
 #endif

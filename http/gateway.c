@@ -89,12 +89,12 @@ s_refuse_draining (const header_t *header, effects_t *effects)
 }
 
 static void
-s_end_former (gateway_t *self, pending_t *former, uint64_t now_us)
+s_end_former (gateway_t *self, pending_t *former, uint64_t now_us, effects_t *effects)
 {
     if (former->state == PENDING_ASKED)
-        pendings_release (&self->pendings, former);
+        questions_drop (&self->questions, former, now_us, effects);
     else if (former->state != PENDING_FREE)
-        purchases_drop (&self->purchases, former, now_us);
+        purchases_drop (&self->purchases, former, now_us, effects);
 }
 
 static void
@@ -110,8 +110,8 @@ s_handle_worker (gateway_t *self, const event_t *event, effects_t *effects)
         s_refuse_draining (header, effects);
         return;
     }
-    s_end_former (self, pendings_at (&self->pendings, (uint32_t)header->from_number),
-                  event->now_us);
+    s_end_former (self, pendings_at (&self->pendings, (uint32_t)header->from_number), event->now_us,
+                  effects);
     pending_t *pending = pendings_take (&self->pendings, header->from_number);
     pending->ticket = header->batch_id;
     if (is_purchase) {
@@ -261,9 +261,9 @@ s_handle_peer (gateway_t *self, const event_t *event, effects_t *effects)
     if (event->type == EVENT_PEER_UP)
         peers_up (peers, event->peer);
     else if (peers_down (peers, event->peer))
-        questions_handle_peer_down (&self->questions, event->peer, effects);
+        questions_handle_peer_down (&self->questions, event->peer, event->now_us, effects);
     if (event->peer->kind == KIND_LIMITER) {
-        purchases_deal_anew (&self->purchases, event->now_us);
+        purchases_deal_anew (&self->purchases, event->now_us, effects);
         self->has_queued = true;
     }
 }
@@ -362,7 +362,10 @@ s_digest (const void *self_)
                          (self->pendings.slot_max + 1u) * sizeof (pending_t));
     digest = hash_bytes (digest, &self->purchases.lanes, sizeof self->purchases.lanes);
     digest = hash_bytes (digest, &self->purchases.trips, sizeof self->purchases.trips);
-    digest = hash_bytes (digest, &self->purchases.breaker, sizeof self->purchases.breaker);
+    digest = hash_bytes (digest, &self->purchases.gate, sizeof self->purchases.gate);
+    digest = hash_bytes (digest, &self->purchases.stage, sizeof self->purchases.stage);
+    digest = hash_bytes (digest, &self->purchases.resends, sizeof self->purchases.resends);
+    digest = hash_bytes (digest, self->questions.breakers, sizeof self->questions.breakers);
     digest = hash_bytes (digest, &self->clock, sizeof self->clock);
     digest = hash_pair (digest, self->questions.turn);
     return digest ^ sale_versions_digest (&self->sale_versions) ^ self->pendings.due_us;

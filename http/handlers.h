@@ -30,6 +30,12 @@ void handle_purchase_get (exchange_t *self);
 void handle_order_list (exchange_t *self);
 void handle_order_get (exchange_t *self);
 void handle_operator_order_get (exchange_t *self);
+void handle_order_cancel (exchange_t *self);
+void handle_operator_order_cancel (exchange_t *self);
+
+/* payment_handlers.c */
+void handle_payment_create (exchange_t *self);
+void handle_payment_event (exchange_t *self);
 
 /* operator_sale_handlers.c */
 void handle_operator_sale_create (exchange_t *self);
@@ -37,6 +43,12 @@ void handle_operator_sale_list (exchange_t *self);
 void handle_operator_sale_get (exchange_t *self);
 void handle_operator_sale_move (exchange_t *self);
 void handle_operator_sale_audit (exchange_t *self);
+void handle_operator_sale_edit (exchange_t *self);
+void handle_operator_sale_stock (exchange_t *self);
+
+/* dead_letter_handlers.c */
+void handle_dead_letter_list (exchange_t *self);
+void handle_dead_letter_change (exchange_t *self);
 
 /* operator_handlers.c */
 void handle_actor_list (exchange_t *self);

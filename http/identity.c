@@ -6,6 +6,10 @@
 #include <sodium.h>
 #include <string.h>
 
+/*  First byte of what is hashed. The subject of an order id begins with a user's number, which is below 2^63: its first byte is below 0x80. */
+#define DOMAIN_PAYMENT 0xffu
+#define DOMAIN_STOCK 0xfeu
+
 static void
 s_put_u64 (uint8_t *bytes, uint64_t value)
 {
@@ -28,6 +32,34 @@ identity_rid (const id_key_t *key, uint64_t user_id, uint64_t sale_id, const cha
     memcpy (rid + 6, hash, 10);
     rid[6] = (uint8_t)(0x80 | (rid[6] & 0x0f));
     rid[8] = (uint8_t)(0x80 | (rid[8] & 0x3f));
+}
+
+void
+identity_payment (const id_key_t *key, const uint8_t rid[RID_BYTES], const char *idempotency_key,
+                  uint8_t payment_id[PAYMENT_ID_BYTES])
+{
+    uint8_t subject[1 + RID_BYTES + KEY_BYTES_MAX];
+    size_t key_count = strnlen (idempotency_key, KEY_BYTES_MAX);
+    subject[0] = DOMAIN_PAYMENT;
+    memcpy (subject + 1, rid, RID_BYTES);
+    memcpy (subject + 1 + RID_BYTES, idempotency_key, key_count);
+    crypto_generichash (payment_id, PAYMENT_ID_BYTES, subject, 1 + RID_BYTES + key_count,
+                        key->bytes, sizeof key->bytes);
+}
+
+void
+identity_stock_op (const id_key_t *key, uint64_t sale_id, const char *idempotency_key,
+                   uint8_t op_id[STOCK_OP_BYTES])
+{
+    static const char word[] = "stock";
+    uint8_t subject[1 + sizeof word + 8 + KEY_BYTES_MAX];
+    size_t key_count = strnlen (idempotency_key, KEY_BYTES_MAX);
+    subject[0] = DOMAIN_STOCK;
+    memcpy (subject + 1, word, sizeof word);
+    s_put_u64 (subject + 1 + sizeof word, sale_id);
+    memcpy (subject + 1 + sizeof word + 8, idempotency_key, key_count);
+    crypto_generichash (op_id, STOCK_OP_BYTES, subject, 1 + sizeof word + 8 + key_count, key->bytes,
+                        sizeof key->bytes);
 }
 
 uint64_t

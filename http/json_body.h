@@ -58,6 +58,9 @@ bool fields_has (const fields_t *self, const char *name);
 /*  An integer from min to max; `otherwise` if it is optional and missing. 1.0, "1", -0 and 1e2 are not integers here. */
 uint64_t fields_number (fields_t *self, const char *name, presence_t presence, uint64_t min,
                         uint64_t max, uint64_t otherwise);
+/*  The same with a sign: "-1" is one, "-0" and "+1" are not. */
+int64_t fields_integer (fields_t *self, const char *name, presence_t presence, int64_t min,
+                        int64_t max, int64_t otherwise);
 /*  A string of bytes_min to bytes_max bytes of UTF-8 without NUL, copied to `text` (room for bytes_max + 1); "" if missing. */
 void fields_text (fields_t *self, const char *name, presence_t presence, size_t bytes_min,
                   size_t bytes_max, char *text);

@@ -88,6 +88,38 @@ fields_number (fields_t *self, const char *name, presence_t presence, uint64_t m
     return number;
 }
 
+/*  A minus sign, then what s_is_integer takes; 18 digits fit whatever the sign. */
+static bool
+s_is_signed_integer (const json_body_t *body, const json_node_t *node, int64_t *number)
+{
+    uint64_t size = 0;
+    json_node_t digits = *node;
+    bool is_negative = node->type == JSON_NODE_NUMBER && body->text[node->value] == '-';
+    if (is_negative) {
+        digits.value++;
+        digits.value_count--;
+    }
+    if (!s_is_integer (body, &digits, &size) || (is_negative && size == 0))
+        return false;
+    *number = is_negative ? -(int64_t)size : (int64_t)size;
+    return true;
+}
+
+int64_t
+fields_integer (fields_t *self, const char *name, presence_t presence, int64_t min, int64_t max,
+                int64_t otherwise)
+{
+    int64_t number = 0;
+    const json_node_t *node = s_read (self, name, presence);
+    if (!node)
+        return otherwise;
+    if (!s_is_signed_integer (self->body, node, &number) || number < min || number > max) {
+        fields_refuse (self, "\"%s\" is an integer from %" PRId64 " to %" PRId64, name, min, max);
+        return otherwise;
+    }
+    return number;
+}
+
 void
 fields_text (fields_t *self, const char *name, presence_t presence, size_t bytes_min,
              size_t bytes_max, char *text)

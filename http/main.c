@@ -99,20 +99,24 @@ s_ask (void *worker, message_type_t type, const header_t *extras, const void *en
 static bool
 s_open_edge (program_t *self)
 {
-    char token_key[2 * TOKEN_KEY_BYTES + 3],
-        id_key[2 * ID_KEY_BYTES + 3]; /* with their line ends */
+    /* with their line ends */
+    char token_key[2 * TOKEN_KEY_BYTES + 3], id_key[2 * ID_KEY_BYTES + 3],
+        webhook[SIGNATURE_SECRET_MAX + 3];
     char reason[256];
     if (!instance_secret (&self->params, "secrets/token-key", token_key, sizeof token_key) ||
-        !instance_secret (&self->params, "secrets/id-key", id_key, sizeof id_key)) {
+        !instance_secret (&self->params, "secrets/id-key", id_key, sizeof id_key) ||
+        !instance_secret (&self->params, "webhook-secret", webhook, sizeof webhook)) {
         fprintf (stderr,
-                 "minishop-edge: %s/secrets has no token-key or id-key, or others may read them: "
-                 "`minishop up` makes them\n",
+                 "minishop-edge: %s has no secrets/token-key, secrets/id-key or webhook-secret, or "
+                 "others may read them: `minishop up` makes them\n",
                  self->params.dir);
         return false;
     }
-    self->edge = edge_new (&self->params, token_key, id_key, s_ask, reason, sizeof reason);
+    const edge_secrets_t secrets = { token_key, id_key, webhook };
+    self->edge = edge_new (&self->params, &secrets, s_ask, reason, sizeof reason);
     sodium_memzero (token_key, sizeof token_key);
     sodium_memzero (id_key, sizeof id_key);
+    sodium_memzero (webhook, sizeof webhook);
     if (!self->edge)
         fprintf (stderr, "minishop-edge: %s\n", reason);
     return self->edge != NULL;

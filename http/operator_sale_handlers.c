@@ -23,36 +23,66 @@ s_is_own_path (const char *url)
     return true;
 }
 
+/*  The fields of a draft; `presence` is of those that a draft needs: an edit needs none. */
 static void
-s_read_texts (fields_t *fields, sale_t *sale)
+s_read_texts (fields_t *fields, presence_t presence, sale_t *sale)
 {
-    fields_text (fields, "title", FIELD_REQUIRED, 1, sizeof sale->title - 1, sale->title);
+    fields_text (fields, "title", presence, 1, sizeof sale->title - 1, sale->title);
     fields_text (fields, "product_id", FIELD_OPTIONAL, 0, sizeof sale->product_id - 1,
                  sale->product_id);
     fields_text (fields, "description", FIELD_OPTIONAL, 0, sizeof sale->description - 1,
                  sale->description);
     fields_text (fields, "image_url", FIELD_OPTIONAL, 0, sizeof sale->image_url - 1,
                  sale->image_url);
-    fields_text (fields, "currency", FIELD_REQUIRED, 3, 3, sale->currency);
+    fields_text (fields, "currency", presence, 3, 3, sale->currency);
     if (!s_is_own_path (sale->image_url))
         fields_refuse (fields, "\"image_url\" is a path of this site, such as /images/a.png");
-    if (strspn (sale->currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3)
+    if (fields_has (fields, "currency") &&
+        strspn (sale->currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 3)
         fields_refuse (fields, "\"currency\" is three capital letters (ISO 4217)");
 }
 
 static void
-s_read_numbers (fields_t *fields, sale_t *sale)
+s_read_numbers (fields_t *fields, presence_t presence, sale_t *sale)
 {
-    sale->price_cents = fields_number (fields, "price_cents", FIELD_REQUIRED, 0, PRICE_MAX, 0);
+    sale->price_cents = fields_number (fields, "price_cents", presence, 0, PRICE_MAX, 0);
     sale->list_price_cents =
         fields_number (fields, "list_price_cents", FIELD_OPTIONAL, 0, PRICE_MAX, 0);
-    sale->stock_total = fields_number (fields, "stock_total", FIELD_REQUIRED, 0, STOCK_MAX, 0);
-    sale->starts_at_ms = fields_number (fields, "starts_at_ms", FIELD_REQUIRED, 0, TIME_MAX_MS, 0);
-    sale->ends_at_ms = fields_number (fields, "ends_at_ms", FIELD_REQUIRED, 0, TIME_MAX_MS, 0);
+    sale->stock_total = fields_number (fields, "stock_total", presence, 0, STOCK_MAX, 0);
+    sale->starts_at_ms = fields_number (fields, "starts_at_ms", presence, 0, TIME_MAX_MS, 0);
+    sale->ends_at_ms = fields_number (fields, "ends_at_ms", presence, 0, TIME_MAX_MS, 0);
     sale->per_user_limit = fields_number (fields, "per_user_limit", FIELD_OPTIONAL, 1, 100, 1);
     sale->pay_within_s = fields_number (fields, "pay_within_s", FIELD_OPTIONAL, 1, 86400, 900);
-    if (sale->ends_at_ms <= sale->starts_at_ms)
+    /* an edit of one of them is compared with the other by inventory, which has it */
+    if (fields_has (fields, "starts_at_ms") && fields_has (fields, "ends_at_ms") &&
+        sale->ends_at_ms <= sale->starts_at_ms)
         fields_refuse (fields, "\"ends_at_ms\" is after \"starts_at_ms\"");
+}
+
+/*  SALE_HAS_… of the fields that are given. */
+static uint64_t
+s_mask (const fields_t *fields)
+{
+    static const struct {
+        const char *name;
+        sale_field_t bit;
+    } names[] = { { "title", SALE_HAS_TITLE },
+                  { "description", SALE_HAS_DESCRIPTION },
+                  { "image_url", SALE_HAS_IMAGE_URL },
+                  { "price_cents", SALE_HAS_PRICE_CENTS },
+                  { "ends_at_ms", SALE_HAS_ENDS_AT_MS },
+                  { "product_id", SALE_HAS_PRODUCT_ID },
+                  { "list_price_cents", SALE_HAS_LIST_PRICE_CENTS },
+                  { "currency", SALE_HAS_CURRENCY },
+                  { "stock_total", SALE_HAS_STOCK_TOTAL },
+                  { "starts_at_ms", SALE_HAS_STARTS_AT_MS },
+                  { "per_user_limit", SALE_HAS_PER_USER_LIMIT },
+                  { "pay_within_s", SALE_HAS_PAY_WITHIN_S } };
+    uint64_t mask = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (fields_has (fields, names[i].name))
+            mask |= names[i].bit;
+    return mask;
 }
 
 static void
@@ -86,11 +116,52 @@ void
 handle_operator_sale_create (exchange_t *self)
 {
     sale_t sale = { .state = SALE_DRAFT };
-    s_read_texts (&self->fields, &sale);
-    s_read_numbers (&self->fields, &sale);
+    s_read_texts (&self->fields, FIELD_REQUIRED, &sale);
+    s_read_numbers (&self->fields, FIELD_REQUIRED, &sale);
     s_name_operator (self, sale.actor);
     if (exchange_is_valid (self))
         s_ask_sale (self, MSG_SALE_CREATE, &sale, 201);
+}
+
+/*  Whether the state allows it is inventory's to say. Safe to repeat: a value that is there already changes nothing. */
+void
+handle_operator_sale_edit (exchange_t *self)
+{
+    sale_t sale = { .sale_id = self->subject.sale_id, .mask = s_mask (&self->fields) };
+    s_read_texts (&self->fields, FIELD_OPTIONAL, &sale);
+    s_read_numbers (&self->fields, FIELD_OPTIONAL, &sale);
+    if (!(sale.mask & SALE_HAS_PER_USER_LIMIT))
+        sale.per_user_limit = 0;
+    if (!(sale.mask & SALE_HAS_PAY_WITHIN_S))
+        sale.pay_within_s = 0;
+    s_name_operator (self, sale.actor);
+    /* an unknown name is the better reason */
+    if (fields_end (&self->fields) && sale.mask == 0)
+        fields_refuse (&self->fields, "Give at least one field to change");
+    if (exchange_is_valid (self))
+        s_ask_sale (self, MSG_SALE_EDIT, &sale, 200);
+}
+
+/*  Safe to repeat under its key: the same name is the same change. Without a key every request is a change of its own. */
+void
+handle_operator_sale_stock (exchange_t *self)
+{
+    stock_change_t change = { .sale_id = self->subject.sale_id };
+    const char *key = exchange_read_key (self);
+    change.delta =
+        fields_integer (&self->fields, "delta", FIELD_REQUIRED, -(int64_t)STOCK_MAX, STOCK_MAX, 0);
+    fields_text (&self->fields, "reason", FIELD_REQUIRED, 1, sizeof change.reason - 1,
+                 change.reason);
+    if (change.delta == 0)
+        fields_refuse (&self->fields, "\"delta\" is not 0: units to add, or to take if negative");
+    s_name_operator (self, change.actor);
+    if (!exchange_is_valid (self))
+        return;
+    if (key)
+        identity_stock_op (edge_id_key (self->edge), change.sale_id, key, change.op_id);
+    else
+        randombytes_buf (change.op_id, sizeof change.op_id);
+    s_ask_sale (self, MSG_SALE_STOCK, &change, 200);
 }
 
 void

@@ -1,95 +1,12 @@
-/*  Orders as their owners see them. An order is at the gate from the 201 on, and in PostgreSQL a little later: so the gate is asked
-    first and PostgreSQL then, and "not found" needs a no of both. */
+/*  Orders as their owners and operators see them, and their ends by either. */
 
 #include "handlers.h"
-#include "order_view.h"
+#include "order_lookup.h"
 
 #include <string.h>
 
-/*  Code of an answer that was not the wanted one. */
-static error_code_t
-s_code_of (const answer_t *answer)
-{
-    const outcome_t *outcome = answer->entries;
-    if (answer->type != MSG_OUTCOME || answer->count != 1 || outcome->code == ERROR_NONE)
-        return ERROR_INTERNAL_ERROR;
-    return (error_code_t)outcome->code;
-}
-
-/*  What the gate holds of the rid, as an order. Returns ERROR_NONE if the asker holds it or is an operator, else ERROR_NOT_FOUND, or why
-    nobody knows. */
-static error_code_t
-s_ask_gate (exchange_t *self, const uint8_t rid[RID_BYTES], bool is_operator, order_t *order)
-{
-    query_t query = { .sale_id = identity_sale_of (rid), .user_id = self->token.user_id };
-    sale_terms_t terms;
-    answer_t answer;
-    if (!edge_has_sales (self->edge))
-        return ERROR_DEPENDENCY_UNAVAILABLE;
-    /* a sale that is not published any more has no gate */
-    if (!catalogue_terms (edge_catalogue (self->edge), query.sale_id, &terms))
-        return ERROR_NOT_FOUND;
-    memcpy (query.rid, rid, sizeof query.rid);
-    if (!exchange_ask_raw (self, MSG_HOLDING_GET, &query, &answer))
-        return ERROR_BUSY;
-    if (answer.type != MSG_HOLDING || answer.count != 1)
-        return s_code_of (&answer);
-    const holding_t *holding = answer.entries;
-    if (holding->code)
-        return (error_code_t)holding->code;
-    if (!holding->held || (!is_operator && holding->user_id != self->token.user_id))
-        return ERROR_NOT_FOUND;
-    *order = (order_t){ .sale_id = query.sale_id,
-                        .user_id = holding->user_id,
-                        .quantity = holding->quantity,
-                        .price_cents = holding->price_cents,
-                        .status = ORDER_RESERVED,
-                        .sequence = holding->sequence,
-                        .reserved_us = holding->reserved_us,
-                        .pay_before_us = holding->pay_before_us };
-    memcpy (order->rid, rid, sizeof order->rid);
-    memcpy (order->currency, terms.currency, sizeof order->currency);
-    return ERROR_NONE;
-}
-
-static error_code_t
-s_ask_ordering (exchange_t *self, const uint8_t rid[RID_BYTES], bool is_operator, order_t *order)
-{
-    query_t query = { .sale_id = identity_sale_of (rid),
-                      .user_id = self->token.user_id,
-                      .operator= is_operator,
-                      .limit = 1 };
-    answer_t answer;
-    memcpy (query.rid, rid, sizeof query.rid);
-    if (!exchange_ask_raw (self, MSG_ORDER_GET, &query, &answer))
-        return ERROR_BUSY;
-    if (answer.type != MSG_ORDERS)
-        return s_code_of (&answer);
-    if (answer.count == 0)
-        return ERROR_NOT_FOUND;
-    *order = *(const order_t *)answer.entries;
-    return ERROR_NONE;
-}
-
-/*  True with the order; false with the refusal written. */
-static bool
-s_find (exchange_t *self, const uint8_t rid[RID_BYTES], bool is_operator, order_t *order)
-{
-    order_t held;
-    error_code_t at_gate = s_ask_gate (self, rid, is_operator, &held);
-    error_code_t in_books = s_ask_ordering (self, rid, is_operator, order);
-    if (in_books == ERROR_NONE)
-        return true;
-    if (in_books == ERROR_NOT_FOUND && at_gate == ERROR_NONE) {
-        *order = held;
-        return true;
-    }
-    if (in_books == ERROR_NOT_FOUND)
-        exchange_refuse (self, at_gate, NULL);
-    else
-        exchange_refuse (self, in_books, NULL);
-    return false;
-}
+/*  How often a cancel before the row is tried again when the gate was built anew in between: it is hardly built twice in that time. */
+#define EPOCH_RETRIES 2u
 
 void
 handle_purchase_get (exchange_t *self)
@@ -100,32 +17,68 @@ handle_purchase_get (exchange_t *self)
         return;
     identity_rid (edge_id_key (self->edge), self->token.user_id, self->subject.sale_id,
                   self->subject.key, rid);
-    if (!s_find (self, rid, false, &order))
+    if (!order_lookup (self, rid, false, &order))
         return;
     response_begin (&self->response, 200);
     order_view_put_purchase (&self->response.text, &order);
 }
 
+/* -------------------------------------------------------------------------- one, and a page */
+
+/*  The order that is in self->page. */
 static void
 s_answer_order (exchange_t *self, bool is_operator)
 {
-    order_t order;
-    if (!exchange_is_valid (self) || !s_find (self, self->subject.rid, is_operator, &order))
+    if (!order_lookup_history_of_one (self, is_operator))
         return;
     response_begin (&self->response, 200);
-    order_view_put (&self->response.text, &order);
+    order_view_put (&self->response.text, &self->page, 0);
+}
+
+static void
+s_get_order (exchange_t *self, bool is_operator)
+{
+    if (exchange_is_valid (self) &&
+        order_lookup (self, self->subject.rid, is_operator, &self->page.orders[0]))
+        s_answer_order (self, is_operator);
 }
 
 void
 handle_order_get (exchange_t *self)
 {
-    s_answer_order (self, false);
+    s_get_order (self, false);
 }
 
 void
 handle_operator_order_get (exchange_t *self)
 {
-    s_answer_order (self, true);
+    s_get_order (self, true);
+}
+
+static bool
+s_ask_page (exchange_t *self, const query_t *query)
+{
+    order_page_t *page = &self->page;
+    const order_t *orders = exchange_ask (self, MSG_ORDER_LIST, query, MSG_ORDERS, &page->count);
+    if (!orders)
+        return false;
+    if (page->count > PAGE_ROWS)
+        page->count = PAGE_ROWS;
+    memcpy (page->orders, orders, page->count * sizeof *orders);
+    return true;
+}
+
+/*  Payments and moments of just these orders: `after` names the first of them, for newer ones may have come since. */
+static bool
+s_ask_page_history (exchange_t *self, query_t *query)
+{
+    order_page_t *page = &self->page;
+    page->payment_count = page->moment_count = 0;
+    if (page->count == 0)
+        return true;
+    query->after = page->orders[0].place + 1;
+    query->limit = page->count;
+    return order_lookup_history (self, query);
 }
 
 void
@@ -134,22 +87,103 @@ handle_order_list (exchange_t *self)
     query_t query = { .user_id = self->token.user_id,
                       .after = exchange_cursor (self),
                       .limit = PAGE_ROWS };
+    const order_page_t *page = &self->page;
     text_t *text = &self->response.text;
-    size_t count;
-    if (!exchange_is_valid (self))
-        return;
-    const order_t *orders = exchange_ask (self, MSG_ORDER_LIST, &query, MSG_ORDERS, &count);
-    if (!orders)
+    if (!exchange_is_valid (self) || !s_ask_page (self, &query) ||
+        !s_ask_page_history (self, &query))
         return;
     response_begin (&self->response, 200);
     text_name (text, "orders");
     text_puts (text, "[");
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < page->count; i++) {
         text_comma (text);
         text_puts (text, "{");
-        order_view_put (text, &orders[i]);
+        order_view_put (text, page, i);
         text_puts (text, "}");
     }
     text_puts (text, "]");
-    exchange_put_cursor (self, count == PAGE_ROWS ? orders[count - 1].place : 0);
+    exchange_put_cursor (self, page->count == PAGE_ROWS ? page->orders[PAGE_ROWS - 1].place : 0);
+}
+
+/* -------------------------------------------------------------------------- cancel */
+
+static void
+s_add_holding (order_change_t *change, const holding_t *holding)
+{
+    change->held = 1;
+    change->user_id = holding->user_id;
+    change->epoch = holding->epoch;
+    change->quantity = holding->quantity;
+    change->price_cents = holding->price_cents;
+    change->sequence = holding->sequence;
+    change->reserved_us = holding->reserved_us;
+    change->pay_before_us = holding->pay_before_us;
+    change->body_hash = holding->body_hash;
+}
+
+static outcome_t
+s_ask_cancel (exchange_t *self, const order_change_t *change)
+{
+    answer_t answer;
+    return order_lookup_ask (self, MSG_ORDER_CANCEL, change, MSG_OUTCOME, &answer);
+}
+
+/*  Cancels, wherever the order is: in the books, or at the gate alone, where ordering writes it as cancelled before its row comes. An
+    order that left the gate between the two questions is in the books by then: ordering is asked once more before a 404. Safe to repeat:
+    what is cancelled stays so. Returns done, not_found when both said no, or why not. */
+static outcome_t
+s_cancel (exchange_t *self, const order_change_t *wish)
+{
+    holding_t holding;
+    outcome_t outcome = s_ask_cancel (self, wish);
+    for (unsigned i = 0; i <= EPOCH_RETRIES; i++) {
+        bool was_rebuilt = i > 0 && outcome.code == ERROR_RECOVERING;
+        if (outcome.code != ERROR_NOT_FOUND && !was_rebuilt)
+            return outcome;
+        error_code_t at_gate = order_lookup_at_gate (self, wish->rid, wish->operator, & holding);
+        if (at_gate != ERROR_NONE && at_gate != ERROR_NOT_FOUND)
+            return (outcome_t){ .code = at_gate };
+        order_change_t change = *wish;
+        if (at_gate == ERROR_NONE)
+            s_add_holding (&change, &holding);
+        outcome = s_ask_cancel (self, &change);
+        if (outcome.code == ERROR_NOT_FOUND)
+            return (outcome_t){ .code = at_gate ? ERROR_NOT_FOUND : ERROR_BUSY };
+    }
+    return outcome;
+}
+
+static void
+s_handle_cancel (exchange_t *self, order_change_t *change)
+{
+    order_t *order = &self->page.orders[0];
+    memcpy (change->rid, self->subject.rid, sizeof change->rid);
+    change->sale_id = identity_sale_of (change->rid);
+    change->user_id = self->token.user_id;
+    if (!exchange_is_valid (self))
+        return;
+    outcome_t outcome = s_cancel (self, change);
+    if (!outcome.code)
+        outcome.code = order_lookup_in_books (self, change->rid, change->operator, order);
+    if (outcome.code)
+        order_lookup_refuse (self, &outcome);
+    else
+        s_answer_order (self, change->operator);
+}
+
+void
+handle_order_cancel (exchange_t *self)
+{
+    order_change_t change = { .actor = "shopper" };
+    s_handle_cancel (self, &change);
+}
+
+void
+handle_operator_order_cancel (exchange_t *self)
+{
+    order_change_t change = { .operator= 1 };
+    fields_text (&self->fields, "reason", FIELD_REQUIRED, 1, sizeof change.reason - 1,
+                 change.reason);
+    memcpy (change.actor, self->token.username, sizeof change.actor);
+    s_handle_cancel (self, &change);
 }

@@ -29,6 +29,7 @@ typedef struct pending_t {
     uint64_t until_us;        /* OUT: silence until then means a resend; RESTING: the time of it */
     uint64_t sent_us;
     bool saw_recovering; /* the last verdict said so */
+    bool saw_verdict;    /* of any attempt */
     uint32_t lane;
     uint32_t next, previous; /* slots in the lane's queue, 0 = none */
     /* a question */

@@ -12,6 +12,7 @@
     5. The `before` of an attempt is never past the request's deadline, so nothing can be reserved for a shopper who was already
        told "not now" for good.
     6. A lane has at most one batch out. Entries of a batch are OUT on its lane until they are answered or given up.
+    7. Resends of attempts that nobody answered are paid for from a budget (retry_budget.h); one that it cannot pay rests a moment.
 
     state    | accept         | dispatch | verdict that answers | late     | stale, draining | recovering | held refusal | `before` over | limiter gone | deadline
     FREE     | WAITING / FREE | –        | counted unmatched    | –        | –               | –          | –            | –             | –            | –
@@ -19,7 +20,8 @@
     OUT      | –              | –        | FREE                 | WAITING  | RESTING 20 ms   | RESTING    | RESTING      | WAITING       | WAITING      | FREE 503
     RESTING  | –              | –        | FREE                 | –        | –               | –          | –            | WAITING       | –            | FREE 503
 
-    RESTING for 100 ms after "recovering", after a held refusal until the last older `before` is over. */
+    RESTING for 100 ms after "recovering", after a held refusal until the last older `before` is over, for 50 ms when the budget of
+    resends is spent. While a breaker is open (breaker.h) nothing but its probe is accepted: the others are 503 at once. */
 
 #include "purchases.h"
 
@@ -29,6 +31,7 @@
 
 #define STALE_REST_US 20000u
 #define RECOVERING_REST_US 100000u
+#define BUDGET_REST_US 50000u
 /*  Gate times are whole microseconds of another machine's clock: one millisecond makes "after" certain. */
 #define HELD_MARGIN_US 1000u
 
@@ -48,6 +51,8 @@ purchases_init (purchases_t *self, const params_t *params)
     self->before_floor_us = params->before_floor_ms * 1000;
     self->batch_entries = params->batch_entries;
     CHECK (self->batch_entries <= BATCH_ENTRIES_MAX);
+    self->gate.guards = DEPENDENCY_REDIS;
+    self->stage.guards = KIND_SECKILL;
 }
 
 /* -------------------------------------------------------------------------- answering */
@@ -61,7 +66,7 @@ s_answer (purchases_t *self, pending_t *pending, const verdict_t *verdict, uint6
     header->batch_id = pending->ticket;
     verdict_t *copy = effects_entry (effects, &record_verdict);
     *copy = *verdict;
-    purchases_drop (self, pending, now_us);
+    purchases_drop (self, pending, now_us, effects);
     self->answered++;
 }
 
@@ -74,14 +79,24 @@ s_answer_code (purchases_t *self, pending_t *pending, error_code_t code, uint64_
 }
 
 void
-purchases_drop (purchases_t *self, pending_t *pending, uint64_t now_us)
+purchases_drop (purchases_t *self, pending_t *pending, uint64_t now_us, effects_t *effects)
 {
     lanes_leave (&self->lanes, self->pendings, pending, now_us);
-    breaker_forget (&self->breaker, pending->qid, now_us);
+    breaker_forget (&self->gate, pending->qid, now_us, effects);
+    breaker_forget (&self->stage, pending->qid, now_us, effects);
     pendings_release (self->pendings, pending);
 }
 
 /* -------------------------------------------------------------------------- queues */
+
+static void
+s_rest (purchases_t *self, pending_t *pending, uint64_t rest_us, uint64_t now_us)
+{
+    lanes_leave (&self->lanes, self->pendings, pending, now_us);
+    pending->state = PENDING_RESTING;
+    pending->until_us = now_us + rest_us;
+    pendings_due_by (self->pendings, pending->until_us);
+}
 
 static void
 s_queue (purchases_t *self, pending_t *pending, uint64_t now_us)
@@ -91,13 +106,24 @@ s_queue (purchases_t *self, pending_t *pending, uint64_t now_us)
     lanes_append (&self->lanes, self->pendings, lanes_of (&self->lanes, limiter), pending);
 }
 
+/*  Rule 7. `is_silent`: the newest attempt has no verdict, or came late; others were told to come again, and when. */
 static void
-s_rest (purchases_t *self, pending_t *pending, uint64_t rest_us, uint64_t now_us)
+s_queue_again (purchases_t *self, pending_t *pending, bool is_silent, uint64_t now_us,
+               effects_t *effects)
 {
-    lanes_leave (&self->lanes, self->pendings, pending, now_us);
-    pending->state = PENDING_RESTING;
-    pending->until_us = now_us + rest_us;
-    pendings_due_by (self->pendings, pending->until_us);
+    if (!is_silent || retry_budget_spend (&self->resends, now_us)) {
+        s_queue (self, pending, now_us);
+        return;
+    }
+    effects_add (effects, METRIC_RESENDS_WITHHELD, 0, 1);
+    s_rest (self, pending, BUDGET_REST_US, now_us);
+}
+
+static bool
+s_breakers_let_pass (purchases_t *self, uint64_t qid, uint64_t now_us, effects_t *effects)
+{
+    return breaker_lets_pass (&self->gate, qid, now_us, effects) &&
+           breaker_lets_pass (&self->stage, qid, now_us, effects);
 }
 
 void
@@ -110,14 +136,14 @@ purchases_accept (purchases_t *self, pending_t *pending, const purchase_t *purch
     pending->deadline_us = now_us + self->deadline_us;
     pending->state = PENDING_RESTING; /* in no lane yet */
     pendings_due_by (self->pendings, pending->deadline_us);
-    if (!self->clock->is_set || !breaker_lets_pass (&self->breaker, pending->qid, now_us))
+    if (!self->clock->is_set || !s_breakers_let_pass (self, pending->qid, now_us, effects))
         s_answer_code (self, pending, ERROR_DEPENDENCY_UNAVAILABLE, now_us, effects);
     else
         s_queue (self, pending, now_us);
 }
 
 void
-purchases_deal_anew (purchases_t *self, uint64_t now_us)
+purchases_deal_anew (purchases_t *self, uint64_t now_us, effects_t *effects)
 {
     for (uint32_t slot = 1; slot <= self->pendings->slot_max; slot++) {
         pending_t *pending = pendings_at (self->pendings, slot);
@@ -128,8 +154,10 @@ purchases_deal_anew (purchases_t *self, uint64_t now_us)
             pending->lane == LANE_NOWHERE ||
             !peers_find (self->limiters, lane->limiter.number, lane->limiter.incarnation);
         const peer_t *limiter = peers_of_key (self->limiters, pending->purchase.user_id);
-        if (is_gone || (pending->state == PENDING_WAITING &&
-                        lanes_of (&self->lanes, limiter) != pending->lane))
+        bool is_elsewhere = lanes_of (&self->lanes, limiter) != pending->lane;
+        if (pending->state == PENDING_OUT && is_gone)
+            s_queue_again (self, pending, true, now_us, effects);
+        else if (pending->state == PENDING_WAITING && (is_gone || is_elsewhere))
             s_queue (self, pending, now_us);
     }
     for (uint32_t i = 0; i < self->lanes.in_use && i < LANE_NOWHERE; i++) {
@@ -173,7 +201,7 @@ s_send_batch (purchases_t *self, uint32_t index, uint64_t patience_us, uint64_t 
     lane_t *lane = &self->lanes.lanes[index];
     header_t *header = effects_send (effects, lane->limiter, MSG_PURCHASE);
     uint64_t before_us = 0;
-    int64_t resends = 0;
+    uint64_t resends = 0;
     pending_t *pending;
     while (effects_entry_count (effects) < self->batch_entries &&
            (pending = lanes_dispatch (&self->lanes, self->pendings, index))) {
@@ -189,8 +217,9 @@ s_send_batch (purchases_t *self, uint32_t index, uint64_t patience_us, uint64_t 
     header->before_us = before_us;
     header->trip_us = lane->trip_us;
     effects_observe (effects, METRIC_BATCH_ENTRIES, lane->out_count);
+    retry_budget_earn (&self->resends, lane->out_count - resends);
     if (resends)
-        effects_add (effects, METRIC_RESENDS, 0, resends);
+        effects_add (effects, METRIC_RESENDS, 0, (int64_t)resends);
 }
 
 void
@@ -261,7 +290,7 @@ s_follow (purchases_t *self, pending_t *pending, const verdict_t *verdict, rulin
     if (ruling == RULING_ANSWER)
         s_answer (self, pending, verdict, now_us, effects);
     else if (is_out && ruling == RULING_AGAIN_NOW)
-        s_queue (self, pending, now_us);
+        s_queue_again (self, pending, true, now_us, effects);
     else if (is_out && ruling == RULING_AGAIN_SOON)
         s_rest (self, pending, STALE_REST_US, now_us);
     else if (is_out && ruling == RULING_RECOVERING)
@@ -271,12 +300,13 @@ s_follow (purchases_t *self, pending_t *pending, const verdict_t *verdict, rulin
 }
 
 static void
-s_note_gate (purchases_t *self, const verdict_t *verdict, uint64_t now_us)
+s_note_verdict (purchases_t *self, const verdict_t *verdict, uint64_t now_us, effects_t *effects)
 {
+    breaker_succeeded (&self->stage, effects);
     if (verdict->code == ERROR_DEPENDENCY_UNAVAILABLE)
-        breaker_failed (&self->breaker, now_us);
+        breaker_failed (&self->gate, now_us, effects);
     else if (verdict->gate_us)
-        breaker_succeeded (&self->breaker);
+        breaker_succeeded (&self->gate, effects);
 }
 
 void
@@ -292,7 +322,8 @@ purchases_handle_verdicts (purchases_t *self, const verdict_t *verdicts, size_t 
             unmatched++;
             continue;
         }
-        s_note_gate (self, verdict, now_us);
+        s_note_verdict (self, verdict, now_us, effects);
+        pending->saw_verdict = true;
         if (verdict->gate_us && verdict->attempt == pending->purchase.attempt &&
             pending->state == PENDING_OUT && now_us - pending->sent_us > trip_us)
             trip_us = now_us - pending->sent_us;
@@ -314,13 +345,15 @@ bool
 purchases_handle_time (purchases_t *self, pending_t *pending, uint64_t now_us, effects_t *effects)
 {
     if (pending->deadline_us <= now_us) {
+        if (!pending->saw_verdict && pending->purchase.attempt > 0)
+            breaker_failed (&self->stage, now_us, effects);
         s_answer_code (self, pending, pending->saw_recovering ? ERROR_RECOVERING : ERROR_BUSY,
                        now_us, effects);
         return true;
     }
     if ((pending->state == PENDING_OUT || pending->state == PENDING_RESTING) &&
         pending->until_us <= now_us)
-        s_queue (self, pending, now_us);
+        s_queue_again (self, pending, pending->purchase.before_us != 0, now_us, effects);
     return false;
 }
 

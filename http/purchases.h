@@ -8,6 +8,7 @@
 #include "breaker.h"
 #include "gate_clock.h"
 #include "lanes.h"
+#include "retry_budget.h"
 #include "sale_versions.h"
 #include "trip_time.h"
 
@@ -19,7 +20,9 @@ typedef struct purchases_t {
     uint64_t deadline_us, before_floor_us, batch_entries;
     lanes_t lanes;
     trip_time_t trips;
-    breaker_t breaker;
+    breaker_t gate;  /* failed: seckill says that Redis is away */
+    breaker_t stage; /* failed: a request ended without a verdict of anybody */
+    retry_budget_t resends;
     uint64_t batch_id;
     uint64_t answered;
 } purchases_t;
@@ -31,14 +34,14 @@ void purchases_accept (purchases_t *self, pending_t *pending, const purchase_t *
 void purchases_handle_verdicts (purchases_t *self, const verdict_t *verdicts, size_t count,
                                 uint64_t now_us, effects_t *effects);
 /*  After every change of the limiters in view: entries out at one that is gone are sent again, the queues are dealt anew. */
-void purchases_deal_anew (purchases_t *self, uint64_t now_us);
+void purchases_deal_anew (purchases_t *self, uint64_t now_us, effects_t *effects);
 /*  What time asks of one purchase. Returns true if it was answered. */
 bool purchases_handle_time (purchases_t *self, pending_t *pending, uint64_t now_us,
                             effects_t *effects);
 /*  Sends the next batch of every lane whose window is open. */
 void purchases_send_batches (purchases_t *self, uint64_t now_us, effects_t *effects);
 /*  Ends a purchase without an answer: its worker gave up waiting. */
-void purchases_drop (purchases_t *self, pending_t *pending, uint64_t now_us);
+void purchases_drop (purchases_t *self, pending_t *pending, uint64_t now_us, effects_t *effects);
 uint64_t purchases_queued (const purchases_t *self);
 void purchases_check (const purchases_t *self);
 

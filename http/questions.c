@@ -1,7 +1,8 @@
 /*  Questions. Invariants:
 
     1. Every accepted question is answered exactly once, at the latest at its deadline.
-    2. An answer is taken only from a process of the kind that was asked, and only if it is an OUTCOME or the one message that
+    2. Nobody is asked while the breaker of his kind is open (breaker.h): such a question is answered 503 at once.
+    3. An answer is taken only from a process of the kind that was asked, and only if it is an OUTCOME or the one message that
        answers this question.
 
     state | accept            | answer, OUTCOME | other message | asked process gone | deadline
@@ -27,11 +28,20 @@ static const question_t s_questions[] = {
     { MSG_HOLDING_GET, KIND_SECKILL, PICK_TURN, MSG_HOLDING },
     { MSG_ORDER_GET, KIND_ORDERING, PICK_TURN, MSG_ORDERS },
     { MSG_ORDER_LIST, KIND_ORDERING, PICK_TURN, MSG_ORDERS },
+    { MSG_ORDER_CANCEL, KIND_ORDERING, PICK_TURN, MSG_OUTCOME },
+    { MSG_PAYMENT_CREATE, KIND_ORDERING, PICK_TURN, MSG_PAYMENTS },
+    { MSG_PAYMENT_LIST, KIND_ORDERING, PICK_TURN, MSG_PAYMENTS },
+    { MSG_PAYMENT_EVENT, KIND_ORDERING, PICK_TURN, MSG_OUTCOME },
+    { MSG_MOMENT_LIST, KIND_ORDERING, PICK_TURN, MSG_MOMENTS },
     { MSG_SALE_CREATE, KIND_INVENTORY, PICK_LEADER, MSG_SALE_REPLY },
     { MSG_SALE_GET, KIND_INVENTORY, PICK_LEADER, MSG_SALE_REPLY },
     { MSG_SALE_LIST, KIND_INVENTORY, PICK_LEADER, MSG_SALE_REPLY },
     { MSG_SALE_CHANGE, KIND_INVENTORY, PICK_LEADER, MSG_SALE_REPLY },
+    { MSG_SALE_EDIT, KIND_INVENTORY, PICK_LEADER, MSG_SALE_REPLY },
+    { MSG_SALE_STOCK, KIND_INVENTORY, PICK_LEADER, MSG_SALE_REPLY },
     { MSG_SALE_AUDIT, KIND_INVENTORY, PICK_LEADER, MSG_AUDIT },
+    { MSG_DEAD_LIST, KIND_INVENTORY, PICK_LEADER, MSG_DEAD_LETTERS },
+    { MSG_DEAD_CHANGE, KIND_INVENTORY, PICK_LEADER, MSG_OUTCOME },
     { MSG_LOG_LIST, KIND_INVENTORY, PICK_LEADER, MSG_LOG },
     { MSG_LIMITS_GET, KIND_INVENTORY, PICK_LEADER, MSG_LIMITS },
     { MSG_LIMITS_SET, KIND_INVENTORY, PICK_LEADER, MSG_LIMITS },
@@ -56,6 +66,8 @@ void
 questions_init (questions_t *self, const params_t *params)
 {
     self->deadline_us = params->query_deadline_ms * 1000;
+    for (uint64_t kind = 0; kind < KIND_COUNT; kind++)
+        self->breakers[kind].guards = kind;
 }
 
 bool
@@ -79,6 +91,13 @@ s_answer (questions_t *self, pending_t *pending, message_type_t type, const void
                 record->size_bytes);
     pendings_release (self->pendings, pending);
     self->answered++;
+}
+
+void
+questions_drop (questions_t *self, pending_t *pending, uint64_t now_us, effects_t *effects)
+{
+    breaker_forget (&self->breakers[pending->asked.kind], pending->qid, now_us, effects);
+    pendings_release (self->pendings, pending);
 }
 
 static void
@@ -107,6 +126,12 @@ questions_accept (questions_t *self, pending_t *pending, const event_t *event, e
         s_answer_away (self, pending, "Nobody who could answer is there at the moment.", effects);
         return;
     }
+    if (!breaker_lets_pass (&self->breakers[question->kind], pending->qid, event->now_us,
+                            effects)) {
+        s_answer_away (self, pending, "The part that could answer does not at the moment.",
+                       effects);
+        return;
+    }
     pending->asked = peer->address;
     const record_t *record = schema_message (question->type)->record;
     header_t *header = effects_send (effects, peer->address, question->type);
@@ -126,6 +151,12 @@ questions_handle_answer (questions_t *self, const event_t *event, effects_t *eff
     if (header->type != MSG_OUTCOME && header->type != pending->answer)
         return false;
     const outcome_t *outcome = event->entries;
+    bool is_outcome = header->type == MSG_OUTCOME && event->count == 1;
+    breaker_t *breaker = &self->breakers[pending->asked.kind];
+    if (is_outcome && outcome->code == ERROR_DEPENDENCY_UNAVAILABLE)
+        breaker_failed (breaker, event->now_us, effects);
+    else
+        breaker_succeeded (breaker, effects);
     if (header->type == MSG_OUTCOME && (event->count != 1 || outcome->code == ERROR_NOT_LEADER))
         s_answer_away (self, pending, "The one who could answer is just changing.", effects);
     else
@@ -134,15 +165,18 @@ questions_handle_answer (questions_t *self, const event_t *event, effects_t *eff
 }
 
 void
-questions_handle_peer_down (questions_t *self, const process_t *peer, effects_t *effects)
+questions_handle_peer_down (questions_t *self, const process_t *peer, uint64_t now_us,
+                            effects_t *effects)
 {
     for (uint32_t slot = 1; slot <= self->pendings->slot_max; slot++) {
         pending_t *pending = pendings_at (self->pendings, slot);
         if (pending->state == PENDING_ASKED && pending->asked.kind == peer->kind &&
             pending->asked.number == peer->number &&
-            pending->asked.incarnation == peer->incarnation)
+            pending->asked.incarnation == peer->incarnation) {
+            breaker_forget (&self->breakers[peer->kind], pending->qid, now_us, effects);
             s_answer_away (self, pending,
                            "The process that was asked has gone; the answer is unknown.", effects);
+        }
     }
 }
 
@@ -151,6 +185,7 @@ questions_handle_time (questions_t *self, pending_t *pending, uint64_t now_us, e
 {
     if (pending->deadline_us > now_us)
         return false;
+    breaker_failed (&self->breakers[pending->asked.kind], now_us, effects);
     s_answer_away (self, pending, "No answer came in time.", effects);
     return true;
 }

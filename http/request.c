@@ -23,6 +23,7 @@ static const char *const s_header_names[HEADER_COUNT] = {
     [HEADER_X_FORWARDED_PROTO] = "X-Forwarded-Proto",
     [HEADER_X_REAL_IP] = "X-Real-IP",
     [HEADER_X_REQUEST_ID] = "X-Request-Id",
+    [HEADER_X_SIGNATURE] = "X-Signature",
 };
 
 void

@@ -40,6 +40,7 @@ typedef enum known_header_t {
     HEADER_X_FORWARDED_PROTO,
     HEADER_X_REAL_IP,
     HEADER_X_REQUEST_ID,
+    HEADER_X_SIGNATURE,
     HEADER_COUNT
 } known_header_t;
 

@@ -21,15 +21,24 @@ static const route_t s_routes[] = {
     { METHOD_GET, API "/sales/{sale_id}/purchases/{idempotency_key}", ACCESS_SHOPPER, false, false, LISTENER_PUBLIC, handle_purchase_get },
     { METHOD_GET, API "/orders", ACCESS_SHOPPER, false, false, LISTENER_PUBLIC, handle_order_list },
     { METHOD_GET, API "/orders/{order_id}", ACCESS_SHOPPER, false, false, LISTENER_PUBLIC, handle_order_get },
+    { METHOD_POST, API "/orders/{order_id}/payments", ACCESS_SHOPPER, true, false, LISTENER_PUBLIC, handle_payment_create },
+    { METHOD_POST, API "/orders/{order_id}/cancel", ACCESS_SHOPPER, false, false, LISTENER_PUBLIC, handle_order_cancel },
+    { METHOD_POST, API "/payments/webhook", ACCESS_SIGNED, false, false, LISTENER_PUBLIC, handle_payment_event },
     { METHOD_POST, API "/admin/sales", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_operator_sale_create },
     { METHOD_GET, API "/admin/sales", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_operator_sale_list },
     { METHOD_GET, API "/admin/sales/{sale_id}", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_operator_sale_get },
+    { METHOD_PATCH, API "/admin/sales/{sale_id}", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_operator_sale_edit },
     { METHOD_POST, API "/admin/sales/{sale_id}/publish", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_operator_sale_move },
     { METHOD_POST, API "/admin/sales/{sale_id}/pause", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_operator_sale_move },
     { METHOD_POST, API "/admin/sales/{sale_id}/resume", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_operator_sale_move },
     { METHOD_POST, API "/admin/sales/{sale_id}/end", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_operator_sale_move },
+    { METHOD_POST, API "/admin/sales/{sale_id}/stock", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_operator_sale_stock },
     { METHOD_GET, API "/admin/sales/{sale_id}/audit", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_operator_sale_audit },
     { METHOD_GET, API "/admin/orders/{order_id}", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_operator_order_get },
+    { METHOD_POST, API "/admin/orders/{order_id}/cancel", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_operator_order_cancel },
+    { METHOD_GET, API "/admin/dead-letters", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_dead_letter_list },
+    { METHOD_POST, API "/admin/dead-letters/{dead_letter_id}/requeue", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_dead_letter_change },
+    { METHOD_POST, API "/admin/dead-letters/{dead_letter_id}/discard", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_dead_letter_change },
     { METHOD_GET, API "/admin/actors", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_actor_list },
     { METHOD_POST, API "/admin/actors/{kind}", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_actor_scale },
     { METHOD_GET, API "/admin/limits", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_limits_get },
@@ -62,13 +71,20 @@ s_read_parameter (const char *name, size_t count, const char *segment, subject_t
 {
     static const struct {
         const char *name;
-        enum { PARAMETER_SALE, PARAMETER_ORDER, PARAMETER_KEY, PARAMETER_KIND } parameter;
+        enum {
+            PARAMETER_SALE,
+            PARAMETER_ORDER,
+            PARAMETER_KEY,
+            PARAMETER_DEAD_LETTER,
+            PARAMETER_KIND
+        } parameter;
     } parameters[] = { { "{sale_id}", PARAMETER_SALE },
                        { "{order_id}", PARAMETER_ORDER },
                        { "{idempotency_key}", PARAMETER_KEY },
+                       { "{dead_letter_id}", PARAMETER_DEAD_LETTER },
                        { "{kind}", PARAMETER_KIND } };
     size_t i = 0;
-    while (i < 3 &&
+    while (i < sizeof parameters / sizeof *parameters - 1 &&
            (strlen (parameters[i].name) != count || strncmp (parameters[i].name, name, count) != 0))
         i++;
     switch (parameters[i].parameter) {
@@ -80,6 +96,8 @@ s_read_parameter (const char *name, size_t count, const char *segment, subject_t
     case PARAMETER_KEY:
         subject->key = segment;
         return is_idempotency_key (segment);
+    case PARAMETER_DEAD_LETTER:
+        return decimal_read (segment, &subject->place) && subject->place > 0;
     case PARAMETER_KIND:
         return s_read_kind (segment, &subject->kind);
     }

@@ -5,14 +5,19 @@
 
 #include "exchange.h"
 
-typedef enum access_t { ACCESS_ANYONE, ACCESS_SHOPPER, ACCESS_OPERATOR } access_t;
+typedef enum access_t {
+    ACCESS_ANYONE,
+    ACCESS_SHOPPER,
+    ACCESS_OPERATOR,
+    ACCESS_SIGNED /* no token: whoever signs the body with the webhook secret */
+} access_t;
 
 struct route_t {
     method_t method;
-    const char
-        *pattern; /* a segment in braces is a parameter: sale_id, order_id, idempotency_key, kind */
+    const char *
+        pattern; /* a segment in braces is a parameter: sale_id, order_id, idempotency_key, kind, dead_letter_id */
     access_t access;
-    bool needs_key;  /* Idempotency-Key */
+    bool needs_key;  /* Idempotency-Key; where it may be missing, the handler reads it */
     bool is_machine; /* probes and metrics: no Accept, no limits */
     listener_t listeners;
     void (*handle) (exchange_t *exchange);

@@ -174,6 +174,14 @@ kind_name (uint64_t kind)
     return s_word (s_kinds, COUNT_OF (s_kinds), kind);
 }
 
+const char *
+dependency_name (uint64_t dependency)
+{
+    if (dependency == DEPENDENCY_REDIS)
+        return "redis";
+    return dependency == DEPENDENCY_POSTGRES ? "postgres" : kind_name (dependency);
+}
+
 kind_t
 kind_by_name (const char *name)
 {
@@ -232,6 +240,8 @@ metric_label_value (const metric_t *metric, uint64_t label)
         return schema_message (label) ? schema_message (label)->name : "none";
     case LABEL_CALL:
         return schema_call (label) ? schema_call (label)->name : "none";
+    case LABEL_DEPENDENCY:
+        return dependency_name (label);
     case LABEL_NONE:
     case LABEL_BUCKET:
         break;

@@ -75,6 +75,13 @@ typedef enum dead_state_t {
     DEAD_DISCARDED
 } dead_state_t;
 
+typedef enum stock_state_t {
+    STOCK_NONE,
+    STOCK_BEGUN, /* to be carried on until it is decided */
+    STOCK_DONE,
+    STOCK_REFUSED
+} stock_state_t;
+
 /*  Bits of sale.mask. */
 typedef enum sale_field_t {
     SALE_HAS_TITLE = 1,
@@ -91,6 +98,15 @@ typedef enum sale_field_t {
     SALE_HAS_PER_USER_LIMIT = 1024,
     SALE_HAS_PAY_WITHIN_S = 2048
 } sale_field_t;
+
+/*  What a breaker guards: the kind of a stage, or a store. Labels of the breakers' metrics. */
+typedef enum dependency_t { DEPENDENCY_REDIS = 32, DEPENDENCY_POSTGRES = 33 } dependency_t;
+
+typedef enum breaker_state_t {
+    BREAKER_CLOSED,
+    BREAKER_HALF_OPEN, /* one request tries */
+    BREAKER_OPEN       /* nothing is asked */
+} breaker_state_t;
 
 typedef enum limit_level_t {
     LIMIT_NONE,
@@ -239,7 +255,8 @@ typedef enum metric_label_t {
     LABEL_KIND,
     LABEL_MESSAGE,
     LABEL_CALL,
-    LABEL_BUCKET
+    LABEL_BUCKET,
+    LABEL_DEPENDENCY
 } metric_label_t;
 
 /*  Values of one metric: enough for the largest label (messages, errors, calls, kinds, 32 buckets + sum +
@@ -284,6 +301,8 @@ const message_t *schema_message_at (size_t index);
 bool kind_is_actor (uint64_t kind);
 /*  Lower-case name of a kind ("edge"), or "none". */
 const char *kind_name (uint64_t kind);
+/*  "redis", "postgres", or the name of a stage's kind. */
+const char *dependency_name (uint64_t dependency);
 /*  Kind of a name, KIND_NONE if there is none. */
 kind_t kind_by_name (const char *name);
 /*  Contract's words: "pending_payment", "draft", "ready"; "none" for numbers without a word. */

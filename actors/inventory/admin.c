@@ -5,217 +5,29 @@
        answered at once by the same conditions.
     3. No answer of PostgreSQL = dependency_unavailable: whether it happened is found by asking again, and by loading the table anew.
 
-    stage    waits for                  then                                               at the deadline
-    STORE    the question's one call    answered; SALE_CHANGE: GATE, or LOOK without a row; dependency_unavailable
-                                        LIMITS_SET: ACKS
-    LOOK     SALE_LOAD                  invalid_state, or unknown_sale without a row       dependency_unavailable
-    GATE     version at the open gate   ACKS                                               recovering
-    ACKS     ready receivers            answered                                           answered: the late ones are left behind
-    BEFORE   GATE_STAT                  BOOKS                                              dependency_unavailable
-    BOOKS    SALE_BOOKS                 AFTER, or answered without a gate                  dependency_unavailable
-    AFTER    GATE_STAT                  answered, or BOOKS again if the gate moved         dependency_unavailable */
+    stage      waits for                 then                                              at the deadline
+    STORE      the question's one call   answered; LIMITS_SET: ACKS; SALE_CHANGE,          dependency_unavailable
+                                         SALE_EDIT, SALE_STOCK: a draft answered, GATE,
+                                         or LOOK without a row
+    LOOK       SALE_LOAD                 invalid_state, or unknown_sale without a row      dependency_unavailable
+    OPERATION  its end (operations.c)    DEAD_CHANGE: answered; SALE_STOCK: STORE with     recovering: it is carried on all the same;
+                                         SALE_LOAD, or answered by its refusal             dependency_unavailable while PostgreSQL is away
+    GATE       version at the open gate  ACKS                                              recovering
+    ACKS       ready receivers           answered                                          answered: the late ones are left behind
+    BEFORE     GATE_STAT                 BOOKS                                             dependency_unavailable
+    BOOKS      SALE_BOOKS                AFTER, or answered without a gate                 dependency_unavailable
+    AFTER      GATE_STAT                 answered, or BOOKS again if the gate moved        dependency_unavailable */
 
 #include "admin.h"
 
+#include "asks.h"
 #include "audit.h"
 #include "gates.h"
 #include "leadership.h"
+#include "operations.h"
+#include "questions.h"
 #include "sales.h"
 #include "snapshot.h"
-
-#define AUDIT_US (5000u * MS) /* between two audits that nobody asked for, one sale each */
-#define AUDIT_REST                                                                                 \
-    50u /* times as long as the last one took: a sale of a million orders is summed for a second */
-#define OWN_AUDIT_QUESTIONS 8u /* none while that many questions wait: operators go first */
-
-/* -------------------------------------------------------------------------- open and close */
-
-static question_t *
-s_open (inventory_t *self)
-{
-    admin_t *admin = &self->admin;
-    for (size_t i = 0; i < QUESTIONS_MAX; i++) {
-        question_t *question = &admin->questions[i];
-        if (question->stage != STAGE_FREE)
-            continue;
-        memset (question, 0, sizeof *question);
-        question->stage = STAGE_STORE;
-        question->opened_us = self->now_us;
-        /* a little before the edge gives up, so that it can say why */
-        question->deadline_us = self->now_us + self->params.query_deadline_ms * MS * 9 / 10;
-        admin->question_count++;
-        return question;
-    }
-    return NULL;
-}
-
-static uint64_t
-s_later (uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
-static void
-s_close (inventory_t *self, question_t *question)
-{
-    if (question->is_own)
-        self->admin.audit_due_us =
-            self->now_us + s_later (AUDIT_US, AUDIT_REST * (self->now_us - question->opened_us));
-    memset (question, 0, sizeof *question);
-    self->admin.question_count--;
-    self->handled++;
-}
-
-static void
-s_refuse (inventory_t *self, question_t *question, error_code_t code, const char *detail,
-          effects_t *effects)
-{
-    if (!question->is_own)
-        effects_reply_outcome (effects, &question->header, code, detail, 0);
-    s_close (self, question);
-}
-
-static uint64_t
-s_slot (const inventory_t *self, const question_t *question)
-{
-    return (uint64_t)(question - self->admin.questions);
-}
-
-static void
-s_call (inventory_t *self, question_t *question, call_name_t call, effects_t *effects)
-{
-    question->tag = inventory_call (self, effects, call, PURPOSE_QUESTION, s_slot (self, question));
-}
-
-/* -------------------------------------------------------------------------- the calls of each question */
-
-static uint64_t
-s_page_limit (uint64_t asked, uint64_t most)
-{
-    return asked > 0 && asked < most ? asked : most;
-}
-
-static void
-s_ask_sales (inventory_t *self, question_t *question, const query_t *asked, effects_t *effects)
-{
-    s_call (self, question, CALL_SALE_LOAD, effects);
-    query_t *query = effects_entry (effects, &record_query);
-    bool is_list = question->header.type == MSG_SALE_LIST;
-    query->sale_id = is_list ? 0 : asked->sale_id;
-    query->after = is_list ? asked->after : 0;
-    query->limit = is_list ? s_page_limit (asked->limit, SALES_PER_MESSAGE_MAX) : 1;
-}
-
-static void
-s_ask_log (inventory_t *self, question_t *question, const query_t *asked, effects_t *effects)
-{
-    s_call (self, question, CALL_LOG_LIST, effects);
-    query_t *query = effects_entry (effects, &record_query);
-    query->after = asked->after;
-    query->limit = s_page_limit (asked->limit, BATCH_ENTRIES_MAX);
-}
-
-static void
-s_ask_create (inventory_t *self, question_t *question, const sale_t *asked, effects_t *effects)
-{
-    s_call (self, question, CALL_SALE_CREATE, effects);
-    sale_t *sale = effects_entry (effects, &record_sale);
-    *sale = *asked;
-}
-
-static void
-s_ask_change (inventory_t *self, question_t *question, const sale_change_t *asked,
-              effects_t *effects)
-{
-    if (asked->from_draft && sales_is_full (self) && !sales_find (self, asked->sale_id)) {
-        s_refuse (self, question, ERROR_BUSY,
-                  "Too many sales are live: end one and wait until it is archived", effects);
-        return;
-    }
-    question->sale_id = asked->sale_id;
-    s_call (self, question, CALL_SALE_CHANGE, effects);
-    sale_change_t *change = effects_entry (effects, &record_sale_change);
-    *change = *asked;
-}
-
-static void
-s_ask_limits (inventory_t *self, question_t *question, const limits_t *asked, effects_t *effects)
-{
-    s_call (self, question, CALL_LIMITS_SAVE, effects);
-    limits_t *limits = effects_entry (effects, &record_limits);
-    *limits = *asked;
-}
-
-static void
-s_answer_limits (inventory_t *self, question_t *question, effects_t *effects)
-{
-    if (!self->snapshot.limits_version) {
-        s_refuse (self, question, ERROR_DEPENDENCY_UNAVAILABLE, "The limits are not loaded yet",
-                  effects);
-        return;
-    }
-    effects_reply (effects, &question->header, MSG_LIMITS);
-    limits_t *limits = effects_entry (effects, &record_limits);
-    *limits = self->snapshot.limits;
-    s_close (self, question);
-}
-
-static void
-s_ask_audit (inventory_t *self, question_t *question, uint64_t sale_id, effects_t *effects)
-{
-    question->sale_id = sale_id;
-    if (!audit_begin (self, question, effects))
-        s_refuse (self, question, ERROR_RECOVERING, "The gate of the sale is not open", effects);
-}
-
-static void
-s_ask (inventory_t *self, question_t *question, const void *entry, effects_t *effects)
-{
-    switch (question->header.type) {
-    case MSG_SALE_CREATE:
-        s_ask_create (self, question, entry, effects);
-        break;
-    case MSG_SALE_GET:
-    case MSG_SALE_LIST:
-        s_ask_sales (self, question, entry, effects);
-        break;
-    case MSG_SALE_CHANGE:
-        s_ask_change (self, question, entry, effects);
-        break;
-    case MSG_LIMITS_GET:
-        s_answer_limits (self, question, effects);
-        break;
-    case MSG_LIMITS_SET:
-        s_ask_limits (self, question, entry, effects);
-        break;
-    case MSG_LOG_LIST:
-        s_ask_log (self, question, entry, effects);
-        break;
-    case MSG_SALE_AUDIT:
-        s_ask_audit (self, question, ((const query_t *)entry)->sale_id, effects);
-        break;
-    default:
-        CHECK (false);
-    }
-}
-
-bool
-admin_is_question (uint64_t type)
-{
-    switch (type) {
-    case MSG_SALE_CREATE:
-    case MSG_SALE_GET:
-    case MSG_SALE_LIST:
-    case MSG_SALE_CHANGE:
-    case MSG_LIMITS_GET:
-    case MSG_LIMITS_SET:
-    case MSG_LOG_LIST:
-    case MSG_SALE_AUDIT:
-        return true;
-    default:
-        return false;
-    }
-}
 
 /*  Why a question cannot be taken now, ERROR_NONE if it can. */
 static error_code_t
@@ -234,13 +46,13 @@ void
 admin_message (inventory_t *self, const event_t *event, effects_t *effects)
 {
     error_code_t refusal = s_refusal (self, event);
-    question_t *question = refusal == ERROR_NONE ? s_open (self) : NULL;
+    question_t *question = refusal == ERROR_NONE ? questions_open (self) : NULL;
     if (!question) {
         effects_reply_outcome (effects, event->header, refusal ? refusal : ERROR_BUSY, NULL, 0);
         return;
     }
     question->header = *event->header;
-    s_ask (self, question, event->entries, effects);
+    asks_begin (self, question, event->entries, effects);
 }
 
 /* -------------------------------------------------------------------------- answers of the stores */
@@ -250,13 +62,13 @@ s_reply_sales (inventory_t *self, question_t *question, const event_t *event, ef
 {
     const sale_t *rows = event->entries;
     if (question->header.type == MSG_SALE_GET && event->count == 0) {
-        s_refuse (self, question, ERROR_UNKNOWN_SALE, NULL, effects);
+        questions_refuse (self, question, ERROR_UNKNOWN_SALE, NULL, effects);
         return;
     }
     effects_reply (effects, &question->header, MSG_SALE_REPLY);
     for (size_t i = 0; i < event->count && i < SALES_PER_MESSAGE_MAX; i++)
         sales_describe_row (self, &rows[i], effects_entry (effects, &record_sale));
-    s_close (self, question);
+    questions_close (self, question);
 }
 
 static void
@@ -268,23 +80,48 @@ s_reply_log (inventory_t *self, question_t *question, const event_t *event, effe
         log_entry_t *entry = effects_entry (effects, &record_log_entry);
         *entry = rows[i];
     }
-    s_close (self, question);
+    questions_close (self, question);
 }
 
+static void
+s_reply_letters (inventory_t *self, question_t *question, const event_t *event, effects_t *effects)
+{
+    const dead_letter_t *rows = event->entries;
+    effects_reply (effects, &question->header, MSG_DEAD_LETTERS);
+    for (size_t i = 0; i < event->count && i < BATCH_ENTRIES_MAX; i++) {
+        dead_letter_t *letter = effects_entry (effects, &record_dead_letter);
+        *letter = rows[i];
+    }
+    questions_close (self, question);
+}
+
+static void
+s_reply_outcome (inventory_t *self, question_t *question, const event_t *event, effects_t *effects)
+{
+    const outcome_t *row = event->entries;
+    error_code_t code = event->count == 1 ? (error_code_t)row->code : ERROR_INTERNAL_ERROR;
+    questions_refuse (self, question, code, NULL, effects);
+}
+
+/*  A row of the sale as it is now: a draft has neither gate nor receivers. */
 static void
 s_changed (inventory_t *self, question_t *question, const event_t *event, effects_t *effects)
 {
     if (event->count == 0) {
         question->stage = STAGE_LOOK;
-        s_call (self, question, CALL_SALE_LOAD, effects);
+        questions_call (self, question, CALL_SALE_LOAD, effects);
         query_t *query = effects_entry (effects, &record_query);
         query->sale_id = question->sale_id;
         query->limit = 1;
         return;
     }
+    if (((const sale_t *)event->entries)->state == SALE_DRAFT) {
+        s_reply_sales (self, question, event, effects);
+        return;
+    }
     live_sale_t *live = sales_merge (self, event->entries, effects);
     if (!live) {
-        s_refuse (self, question, ERROR_BUSY, "Too many sales are live", effects);
+        questions_refuse (self, question, ERROR_BUSY, "Too many sales are live", effects);
         return;
     }
     question->version = live->sale.version;
@@ -295,7 +132,7 @@ static void
 s_limits_saved (inventory_t *self, question_t *question, const event_t *event, effects_t *effects)
 {
     if (event->count != 1) {
-        s_refuse (self, question, ERROR_INTERNAL_ERROR, NULL, effects);
+        questions_refuse (self, question, ERROR_INTERNAL_ERROR, NULL, effects);
         return;
     }
     snapshot_set_limits (self, event->entries);
@@ -310,6 +147,8 @@ s_stored (inventory_t *self, question_t *question, const event_t *event, effects
 {
     switch (question->header.type) {
     case MSG_SALE_CHANGE:
+    case MSG_SALE_EDIT:
+    case MSG_SALE_STOCK:
         s_changed (self, question, event, effects);
         break;
     case MSG_LIMITS_SET:
@@ -317,6 +156,12 @@ s_stored (inventory_t *self, question_t *question, const event_t *event, effects
         break;
     case MSG_LOG_LIST:
         s_reply_log (self, question, event, effects);
+        break;
+    case MSG_DEAD_LIST:
+        s_reply_letters (self, question, event, effects);
+        break;
+    case MSG_DEAD_CHANGE:
+        s_reply_outcome (self, question, event, effects);
         break;
     default:
         s_reply_sales (self, question, event, effects);
@@ -328,7 +173,7 @@ s_audited (inventory_t *self, question_t *question, const event_t *event, effect
 {
     audit_t made;
     if (event->count != 1) {
-        s_refuse (self, question, ERROR_UNKNOWN_SALE, NULL, effects);
+        questions_refuse (self, question, ERROR_UNKNOWN_SALE, NULL, effects);
         return;
     }
     if (!audit_step (self, question, event, &made, effects))
@@ -339,7 +184,7 @@ s_audited (inventory_t *self, question_t *question, const event_t *event, effect
         audit_t *audit = effects_entry (effects, &record_audit);
         *audit = made;
     }
-    s_close (self, question);
+    questions_close (self, question);
 }
 
 static void
@@ -348,20 +193,19 @@ s_unanswered (inventory_t *self, question_t *question, const event_t *event, eff
     if (event->status == RESULT_UNKNOWN)
         sales_doubt (self);
     if (event->status != RESULT_REFUSED) {
-        s_refuse (self, question, ERROR_DEPENDENCY_UNAVAILABLE, NULL, effects);
+        questions_refuse (self, question, ERROR_DEPENDENCY_UNAVAILABLE, NULL, effects);
         return;
     }
     effects_log (effects, LOG_LEVEL_ERROR, "question_refused", "call=%s %s",
                  schema_call (event->call)->name, event->detail ? event->detail : "");
-    s_refuse (self, question, ERROR_INTERNAL_ERROR, NULL, effects);
+    questions_refuse (self, question, ERROR_INTERNAL_ERROR, NULL, effects);
 }
 
 void
 admin_result (inventory_t *self, const event_t *event, effects_t *effects)
 {
-    uint64_t slot = tag_slot (event->tag);
-    question_t *question = slot < QUESTIONS_MAX ? &self->admin.questions[slot] : NULL;
-    if (!question || question->stage == STAGE_FREE || question->tag != event->tag)
+    question_t *question = questions_find (self, event->tag);
+    if (!question)
         return;
     question->tag = 0;
     if (event->status != RESULT_OK)
@@ -369,10 +213,62 @@ admin_result (inventory_t *self, const event_t *event, effects_t *effects)
     else if (question->stage == STAGE_STORE)
         s_stored (self, question, event, effects);
     else if (question->stage == STAGE_LOOK)
-        s_refuse (self, question, event->count ? ERROR_INVALID_STATE : ERROR_UNKNOWN_SALE, NULL,
-                  effects);
+        questions_refuse (self, question, event->count ? ERROR_INVALID_STATE : ERROR_UNKNOWN_SALE,
+                          NULL, effects);
     else
         s_audited (self, question, event, effects);
+}
+
+void
+admin_operation_ended (inventory_t *self, uint64_t slot, error_code_t code, effects_t *effects)
+{
+    for (size_t i = 0; i < QUESTIONS_MAX; i++) {
+        question_t *question = &self->admin.questions[i];
+        if (question->stage != STAGE_OPERATION || question->operation != slot)
+            continue;
+        if (question->header.type == MSG_DEAD_CHANGE || code != ERROR_NONE) {
+            questions_refuse (self, question, code, NULL, effects);
+            continue;
+        }
+        question->stage = STAGE_STORE;
+        questions_call (self, question, CALL_SALE_LOAD, effects);
+        query_t *query = effects_entry (effects, &record_query);
+        query->sale_id = question->sale_id;
+        query->limit = 1;
+    }
+}
+
+/* -------------------------------------------------------------------------- the supervisor's lines of the log */
+
+void
+admin_log_add (inventory_t *self, const event_t *event, effects_t *effects)
+{
+    const log_entry_t *rows = event->entries;
+    if (event->header->from_kind != KIND_SUPERVISOR || event->count == 0) {
+        effects_add (effects, METRIC_FRAMES_REFUSED, 0, 1);
+        return;
+    }
+    if (!leadership_is_held (self)) {
+        /* another has it too, or nobody can keep it: it is not lost without a trace */
+        for (size_t i = 0; i < event->count && self->leadership.role != ROLE_FOLLOWER; i++)
+            effects_log (effects, LOG_LEVEL_WARNING, "log_not_kept", "who=%s action=%s target=%s",
+                         rows[i].who, rows[i].action, rows[i].target);
+        return;
+    }
+    inventory_call (self, effects, CALL_LOG_ADD, PURPOSE_LOG, 0);
+    for (size_t i = 0; i < event->count; i++) {
+        log_entry_t *entry = effects_entry (effects, &record_log_entry);
+        *entry = rows[i];
+    }
+}
+
+void
+admin_log_result (inventory_t *self, const event_t *event, effects_t *effects)
+{
+    (void)self;
+    if (event->status != RESULT_OK)
+        effects_log (effects, LOG_LEVEL_WARNING, "log_not_kept", "status=%d %s", (int)event->status,
+                     event->detail ? event->detail : "");
 }
 
 /* -------------------------------------------------------------------------- waiting */
@@ -381,24 +277,26 @@ static void
 s_done (inventory_t *self, question_t *question, effects_t *effects)
 {
     if (question->header.type == MSG_LIMITS_SET) {
-        s_answer_limits (self, question, effects);
+        asks_answer_limits (self, question, effects);
         return;
     }
     live_sale_t *live = sales_find (self, question->sale_id);
     if (!live) {
-        s_refuse (self, question, ERROR_UNKNOWN_SALE, NULL, effects);
+        questions_refuse (self, question, ERROR_UNKNOWN_SALE, NULL, effects);
         return;
     }
     effects_reply (effects, &question->header, MSG_SALE_REPLY);
     sales_describe (live, effects_entry (effects, &record_sale));
-    s_close (self, question);
+    questions_close (self, question);
 }
 
 static void
 s_wait_gate (inventory_t *self, question_t *question)
 {
     live_sale_t *live = sales_find (self, question->sale_id);
-    if (live && sales_needs_gate (live) && !gates_has_version (live, question->version))
+    bool is_told = live && gates_has_version (live, question->version) &&
+                   live->told_version >= question->version;
+    if (live && sales_needs_gate (live) && !is_told)
         return;
     question->stage = STAGE_ACKS;
     question->stamp = live ? live->stamp : 0;
@@ -421,11 +319,14 @@ s_expire (inventory_t *self, question_t *question, effects_t *effects)
         effects_log (effects, LOG_LEVEL_WARNING, "snapshot_late", "version=%" PRIu64,
                      question->stamp);
         s_done (self, question, effects);
+    } else if (question->stage == STAGE_OPERATION) {
+        questions_refuse (self, question, operations_late_code (self, question->operation),
+                          "If it was begun it is carried on: ask again", effects);
     } else if (question->stage == STAGE_GATE) {
-        s_refuse (self, question, ERROR_RECOVERING,
-                  "The change is stored; the gate does not have it yet", effects);
+        questions_refuse (self, question, ERROR_RECOVERING,
+                          "The change is stored; the gate does not have it yet", effects);
     } else {
-        s_refuse (self, question, ERROR_DEPENDENCY_UNAVAILABLE, NULL, effects);
+        questions_refuse (self, question, ERROR_DEPENDENCY_UNAVAILABLE, NULL, effects);
     }
 }
 
@@ -440,25 +341,6 @@ s_advance (inventory_t *self, question_t *question, effects_t *effects)
         s_expire (self, question, effects);
 }
 
-/*  Drift is looked for without being asked: one sale after the other, while there is time. */
-static void
-s_audit_own (inventory_t *self, effects_t *effects)
-{
-    admin_t *admin = &self->admin;
-    admin->audit_due_us = self->now_us + AUDIT_US;
-    for (size_t i = 0; i < self->sale_count; i++) {
-        const live_sale_t *live = &self->sales[++admin->audit_turn % self->sale_count];
-        if (!live->is_used || !sales_needs_gate (live))
-            continue;
-        question_t *question = s_open (self);
-        if (!question)
-            return;
-        question->is_own = true;
-        s_ask_audit (self, question, live->sale.sale_id, effects);
-        return;
-    }
-}
-
 void
 admin_advance (inventory_t *self, effects_t *effects)
 {
@@ -466,9 +348,8 @@ admin_advance (inventory_t *self, effects_t *effects)
     for (size_t i = 0; admin->question_count > 0 && i < QUESTIONS_MAX; i++)
         if (admin->questions[i].stage != STAGE_FREE)
             s_advance (self, &admin->questions[i], effects);
-    if (leadership_is_held (self) && self->reload.is_loaded &&
-        self->now_us >= admin->audit_due_us && admin->question_count < OWN_AUDIT_QUESTIONS)
-        s_audit_own (self, effects);
+    if (self->now_us >= audit_wake_us (self))
+        audit_begin_own (self, effects);
 }
 
 void
@@ -476,16 +357,14 @@ admin_end_term (inventory_t *self, effects_t *effects)
 {
     for (size_t i = 0; i < QUESTIONS_MAX; i++)
         if (self->admin.questions[i].stage != STAGE_FREE)
-            s_refuse (self, &self->admin.questions[i], ERROR_NOT_LEADER, NULL, effects);
+            questions_refuse (self, &self->admin.questions[i], ERROR_NOT_LEADER, NULL, effects);
 }
 
 uint64_t
 admin_wake_us (const inventory_t *self)
 {
     const admin_t *admin = &self->admin;
-    bool audits = leadership_is_held (self) && self->reload.is_loaded &&
-                  admin->question_count < OWN_AUDIT_QUESTIONS;
-    uint64_t wake_us = audits ? admin->audit_due_us : UINT64_MAX;
+    uint64_t wake_us = audit_wake_us (self);
     for (size_t i = 0; admin->question_count > 0 && i < QUESTIONS_MAX; i++)
         if (admin->questions[i].stage != STAGE_FREE)
             wake_us = earlier (wake_us, admin->questions[i].deadline_us);

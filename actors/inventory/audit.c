@@ -5,8 +5,10 @@
 
     1. stock_total = gate_left + in_flight + pending_payment + paid, whenever that can be: in_flight is what is missing while units may
        be on their way, 0 at rest.
-    2. At rest = the gate did not move, its journal is empty and so is the release box. Only then is a missing unit `leaked`, one too
-       many `oversold`, and a held one without an order `lost`.
+    2. At rest = the gate did not move, its journal is empty, so is the release box, and no stock change or requeue is begun. Only then is
+       a missing unit `leaked`, one too many `oversold`, and a held one without an order `lost`.
+    3. Nobody has to ask: while the lease is held one sale after the other is audited. What is found is an error in the log and in two
+       metrics, at once: of units sold beyond the total or twice also while the gate moves.
 
     at rest   missing = total − (left + pending + paid)    in_flight   leaked     oversold
     yes       > 0                                          0           missing    max (0, active − total)
@@ -16,9 +18,16 @@
 
 #include "audit.h"
 
+#include "asks.h"
 #include "gates.h"
+#include "leadership.h"
+#include "questions.h"
 #include "sales.h"
 
+#define AUDIT_US (5000u * MS) /* between two audits that nobody asked for, one sale each */
+#define AUDIT_REST                                                                                 \
+    50u /* times as long as the last one took: a sale of a million orders is summed for a second */
+#define OWN_AUDIT_QUESTIONS 8u /* none while that many questions wait: operators go first */
 #define TRIES_MAX 5u /* readings of a gate that moves, before the last is taken as it is */
 
 static uint64_t
@@ -55,7 +64,7 @@ audit_compute (const gate_state_t *before, const gate_state_t *after, const book
     s_take_books (books, audit);
     audit->gate_left = after->available;
     audit->at_rest = before->changes == after->changes && before->epoch == after->epoch &&
-                     after->journal_count == 0 && books->returning == 0;
+                     after->journal_count == 0 && books->returning == 0 && books->moving == 0;
     uint64_t active = books->pending_payment + books->paid;
     uint64_t missing = s_above (books->stock_total, audit->gate_left + active);
     uint64_t excess = s_above (audit->gate_left + active, books->stock_total);
@@ -65,7 +74,7 @@ audit_compute (const gate_state_t *before, const gate_state_t *after, const book
         audit->lost = s_above (after->held_units, active + books->returning);
     } else {
         audit->in_flight = missing;
-        audit->reserved = s_above (missing, books->returning);
+        audit->reserved = s_above (missing, books->returning + books->moving);
     }
     s_judge (audit);
 }
@@ -148,21 +157,62 @@ audit_step (inventory_t *self, question_t *question, const event_t *event, audit
     return true;
 }
 
+/*  A violation that is gone at the next rest was not one of the books: it stays in the counter. */
 void
 audit_note (inventory_t *self, const audit_t *audit, effects_t *effects)
 {
     live_sale_t *live = sales_find (self, audit->sale_id);
+    uint64_t drift = audit->leaked + audit->oversold + audit->lost + audit->duplicated;
     uint64_t sum = 0;
-    if (!live || !audit->at_rest)
-        return;
-    live->drift_units = audit->leaked + audit->oversold + audit->lost + audit->duplicated;
-    if (live->drift_units > 0)
+    effects_add (effects, METRIC_AUDITS, 0, 1);
+    if (drift > 0) {
+        effects_add (effects, METRIC_VIOLATIONS, 0, 1);
         effects_log (effects, LOG_LEVEL_ERROR, "stock_drift",
                      "sale=%" PRIu64 " leaked=%" PRIu64 " oversold=%" PRIu64 " lost=%" PRIu64
                      " duplicated=%" PRIu64,
                      audit->sale_id, audit->leaked, audit->oversold, audit->lost,
                      audit->duplicated);
+    }
+    if (!live || (!audit->at_rest && drift == 0))
+        return;
+    live->drift_units = drift;
     for (size_t i = 0; i < self->sale_count; i++)
         sum += self->sales[i].is_used ? self->sales[i].drift_units : 0;
     effects_gauge (effects, METRIC_STOCK_DRIFT, 0, (int64_t)sum);
+}
+
+/* -------------------------------------------------------------------------- without being asked */
+
+void
+audit_rest (inventory_t *self, uint64_t began_us)
+{
+    uint64_t rest_us = AUDIT_REST * (self->now_us - began_us);
+    self->admin.audit_due_us = self->now_us + (rest_us > AUDIT_US ? rest_us : AUDIT_US);
+}
+
+void
+audit_begin_own (inventory_t *self, effects_t *effects)
+{
+    admin_t *admin = &self->admin;
+    admin->audit_due_us = self->now_us + AUDIT_US;
+    for (size_t i = 0; i < self->sale_count; i++) {
+        const live_sale_t *live = &self->sales[++admin->audit_turn % self->sale_count];
+        if (!live->is_used || !sales_needs_gate (live))
+            continue;
+        question_t *question = questions_open (self);
+        if (!question)
+            return;
+        question->is_own = true;
+        asks_audit (self, question, live->sale.sale_id, effects);
+        return;
+    }
+}
+
+uint64_t
+audit_wake_us (const inventory_t *self)
+{
+    const admin_t *admin = &self->admin;
+    bool audits = leadership_is_held (self) && self->reload.is_loaded &&
+                  admin->question_count < OWN_AUDIT_QUESTIONS;
+    return audits ? admin->audit_due_us : UINT64_MAX;
 }

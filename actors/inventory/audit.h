@@ -19,4 +19,10 @@ bool audit_step (inventory_t *self, question_t *question, const event_t *event, 
 /*  Keeps the drift that an audit found, for the metric. */
 void audit_note (inventory_t *self, const audit_t *audit, effects_t *effects);
 
+/*  Audits the next sale, one after the other; when it is due says audit_wake_us (UINT64_MAX = not now). */
+void audit_begin_own (inventory_t *self, effects_t *effects);
+uint64_t audit_wake_us (const inventory_t *self);
+/*  An own audit that began then is over. */
+void audit_rest (inventory_t *self, uint64_t began_us);
+
 #endif

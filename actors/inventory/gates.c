@@ -5,6 +5,7 @@
     3. The clock is told at least every gate_poll_idle_ms while Redis answers, also when there is nothing on sale.
     4. A sale of a higher version than its open gate is written there by GATE_UPDATE, one at a time, until the gate has it; only then
        the receivers are told.
+    5. A gate that has not seen the token of this term is told it in the same way: so what a former leader still sends is refused there.
 
     what a look shows (leader, no recovery under way)      then
     not present                                            recovery, cause missing
@@ -12,7 +13,7 @@
     closed for recovery                                    recovery, cause closed
     another epoch than PostgreSQL's                        recovery, cause epoch
     a higher token than ours                               fenced: left alone in this term
-    a lower version than PostgreSQL's                      GATE_UPDATE
+    a lower version than PostgreSQL's, or token than ours  GATE_UPDATE
     a higher version than ours                             the table is loaded anew */
 
 #include "gates.h"
@@ -283,7 +284,8 @@ s_needs_update (const inventory_t *self, const live_sale_t *live)
 {
     return live->is_used && !live->update_tag && s_may_judge (self, live) && live->is_known &&
            live->gate.present && live->gate.same_run && !live->gate.recovering &&
-           live->gate.epoch == live->epoch && live->gate.version < live->sale.version;
+           live->gate.epoch == live->epoch &&
+           (live->gate.version < live->sale.version || live->gate.token < self->leadership.token);
 }
 
 static void
@@ -307,8 +309,11 @@ gates_update_result (inventory_t *self, const event_t *event, effects_t *effects
     const outcome_t *outcome = event->entries;
     bool is_answered = event->status == RESULT_OK && event->count == 1;
     if (is_answered && outcome->code == ERROR_NONE) {
+        bool is_new = live->gate.version < live->update_version;
         live->gate.version = live->update_version;
-        sales_stamp (self, live);
+        live->gate.token = self->leadership.token;
+        if (is_new && live->update_version == live->sale.version)
+            sales_stamp (self, live);
         return;
     }
     const error_row_t *row = is_answered ? schema_error (outcome->code) : NULL;
@@ -347,6 +352,9 @@ s_advance_sale (inventory_t *self, live_sale_t *live, effects_t *effects)
         s_poll (self, live, effects);
     if (s_needs_update (self, live) && self->now_us >= live->update_due_us)
         s_update (self, live, effects);
+    /* also when the answer was lost, and a look shows that the gate has it */
+    if (live->told_version < live->sale.version && gates_has_version (live, live->sale.version))
+        sales_stamp (self, live);
 }
 
 void

@@ -10,16 +10,23 @@
     gates.c         what gates say; STOCK, clock, GATE_UPDATE  what a look shows → what is done
     recovery.c      rebuilding one gate                        OPEN … OPENING
     relay.c         release_box → gates                        rounds
-    admin.c         operators' questions                       stages of a question
+    operations.c    stock changes, requeues                    ASKING, GATE, STORING
+    cleanup.c       gates of archived sales                    rounds
+    questions.c     the table of operators' questions
+    asks.c          the first step of each question
+    admin.c         what follows                               stages of a question
     audit.c         where every unit is                        at rest or not
     snapshot.c      SALES and LIMITS, acknowledgements         streams */
 
 #include "inventory.h"
 
 #include "admin.h"
+#include "asks.h"
+#include "cleanup.h"
 #include "gates.h"
 #include "hash.h"
 #include "leadership.h"
+#include "operations.h"
 #include "recovery.h"
 #include "relay.h"
 #include "sales.h"
@@ -58,7 +65,9 @@ s_message (inventory_t *self, const event_t *event, effects_t *effects)
 {
     if (event->header->type == MSG_SNAPSHOT_ACK)
         snapshot_ack (self, event);
-    else if (admin_is_question (event->header->type))
+    else if (event->header->type == MSG_LOG_ADD)
+        admin_log_add (self, event, effects);
+    else if (asks_is_question (event->header->type))
         admin_message (self, event, effects);
     else
         effects_add (effects, METRIC_FRAMES_REFUSED, 0, 1);
@@ -72,10 +81,12 @@ s_result (inventory_t *self, const event_t *event, effects_t *effects)
         [PURPOSE_LIMITS] = sales_limits_result, [PURPOSE_POLL] = gates_poll_result,
         [PURPOSE_CLOCK] = gates_clock_result,   [PURPOSE_UPDATE] = gates_update_result,
         [PURPOSE_RECOVERY] = recovery_result,   [PURPOSE_RELAY] = relay_result,
-        [PURPOSE_QUESTION] = admin_result,
+        [PURPOSE_QUESTION] = admin_result,      [PURPOSE_OPERATION] = operations_result,
+        [PURPOSE_CLEANUP] = cleanup_result,     [PURPOSE_PENDING] = operations_pending_result,
+        [PURPOSE_LOG] = admin_log_result,
     };
     uint64_t purpose = tag_purpose (event->tag);
-    if (purpose > PURPOSE_NONE && purpose <= PURPOSE_QUESTION)
+    if (purpose > PURPOSE_NONE && purpose <= PURPOSE_LOG)
         handlers[purpose](self, event, effects);
 }
 
@@ -87,6 +98,8 @@ s_advance (inventory_t *self, effects_t *effects)
     gates_advance (self, effects);
     recovery_advance (self, effects);
     relay_advance (self, effects);
+    operations_advance (self, effects);
+    cleanup_advance (self, effects);
     admin_advance (self, effects);
     snapshot_advance (self, effects);
 }
@@ -129,6 +142,8 @@ s_wake_us (const void *actor)
     wake_us = earlier (wake_us, gates_wake_us (self));
     wake_us = earlier (wake_us, recovery_wake_us (self));
     wake_us = earlier (wake_us, relay_wake_us (self));
+    wake_us = earlier (wake_us, operations_wake_us (self));
+    wake_us = earlier (wake_us, cleanup_wake_us (self));
     wake_us = earlier (wake_us, admin_wake_us (self));
     return earlier (wake_us, snapshot_wake_us (self));
 }
@@ -190,6 +205,7 @@ s_check (const void *actor)
     for (size_t i = 0; i < QUESTIONS_MAX; i++)
         questions += self->admin.questions[i].stage != STAGE_FREE;
     CHECK (questions == self->admin.question_count);
+    operations_check (self);
     for (size_t i = 0; i < self->snapshot.receiver_count; i++) {
         const receiver_t *receiver = &self->snapshot.receivers[i];
         CHECK (receiver->sales.acked <= receiver->sales.sent);

@@ -5,6 +5,7 @@
        and the row releases it afterwards.
     3. GATE_RELEASE is a compare-and-set (held → released): a row that is carried twice gives back its units once.
     4. Rows that have to wait hold up no others: when they fill a list, the open sales are listed one by one, and then all again.
+    5. Gate and PostgreSQL compare the token: what a former leader still sends is refused as fenced, and the lease is asked for at once.
 
     state      event                                        next
     IDLE       due, lease held                              LISTING
@@ -22,6 +23,7 @@
 
 #include "gates.h"
 #include "leadership.h"
+#include "recovery.h"
 #include "sales.h"
 
 #define RELAY_US                                                                                   \
@@ -65,6 +67,7 @@ s_delete_final (inventory_t *self, effects_t *effects)
             continue;
         release_t *release = effects_entry (effects, &record_release);
         *release = relay->rows[i];
+        release->token = self->leadership.token;
     }
     effects_add (effects, METRIC_RELEASED, 0, (int64_t)released_count);
 }
@@ -100,6 +103,7 @@ s_release_sale (inventory_t *self, size_t first, const live_sale_t *live, effect
         *release = relay->rows[i];
         release->epoch = live->gate.epoch;
         release->code = 0;
+        release->token = self->leadership.token;
     }
 }
 
@@ -158,24 +162,54 @@ s_listed (inventory_t *self, const event_t *event, effects_t *effects)
     s_release_all (self, effects);
 }
 
+/*  Rule 5. */
+static void
+s_fence (inventory_t *self, uint64_t slot, effects_t *effects)
+{
+    live_sale_t *live = slot < self->sale_count ? &self->sales[slot] : NULL;
+    if (live && live->is_used)
+        recovery_fence (self, live, effects);
+    leadership_doubt (self);
+}
+
 static void
 s_released (inventory_t *self, const event_t *event, effects_t *effects)
 {
     relay_t *relay = &self->relay;
     const release_t *results = event->entries;
     size_t next = 0;
-    bool is_answered = event->status == RESULT_OK;
+    bool is_answered = event->status == RESULT_OK, is_fenced = false;
     for (size_t i = 0; i < relay->row_count; i++) {
         if (relay->row_tags[i] != event->tag)
             continue;
         relay->row_tags[i] = 0;
-        if (is_answered && next < event->count)
+        if (is_answered && next < event->count) {
             relay->is_final[i] = results[next].code == ERROR_NONE;
+            is_fenced = is_fenced || results[next].code == ERROR_FENCED;
+        }
         next++;
     }
     relay->in_flight--;
+    if (is_fenced)
+        s_fence (self, tag_slot (event->tag), effects);
     if (relay->in_flight == 0)
         s_delete_final (self, effects);
+}
+
+static void
+s_deleted (inventory_t *self, const event_t *event)
+{
+    relay_t *relay = &self->relay;
+    const outcome_t *outcome = event->entries;
+    bool is_fenced =
+        event->status == RESULT_OK && event->count == 1 && outcome->code == ERROR_FENCED;
+    relay->done_tag = 0;
+    if (is_fenced)
+        leadership_doubt (self);
+    if (event->status == RESULT_OK && !is_fenced)
+        s_rest (self, relay->was_full);
+    else
+        s_rest_after_failure (self);
 }
 
 static bool
@@ -194,11 +228,7 @@ relay_result (inventory_t *self, const event_t *event, effects_t *effects)
     if (event->tag == relay->list_tag) {
         s_listed (self, event, effects);
     } else if (event->tag == relay->done_tag) {
-        relay->done_tag = 0;
-        if (event->status == RESULT_OK)
-            s_rest (self, relay->was_full);
-        else
-            s_rest_after_failure (self);
+        s_deleted (self, event);
     } else if (s_carries (relay, event->tag)) {
         s_released (self, event, effects);
     }

@@ -7,8 +7,10 @@
 
 #include "sales.h"
 
+#include "cleanup.h"
 #include "gates.h"
 #include "leadership.h"
+#include "operations.h"
 #include "snapshot.h"
 
 #define RELOAD_US (10000u * MS)     /* between two passes: catches changes whose answer was lost */
@@ -34,6 +36,8 @@ sales_begin_term (inventory_t *self)
     self->relay.is_sweeping = false;
     self->relay.list_tag = self->relay.done_tag = 0;
     self->relay.due_us = self->now_us;
+    operations_begin_term (self);
+    cleanup_begin_term (self);
     snapshot_begin_term (self);
 }
 
@@ -44,6 +48,8 @@ sales_end_term (inventory_t *self)
     self->sale_count = 0;
     self->reload = (reload_t){ .pass = self->reload.pass };
     self->gates.in_flight = 0;
+    operations_end_term (self);
+    self->cleanup = (cleanup_t){ 0 };
     snapshot_end_term (self);
 }
 
@@ -128,6 +134,7 @@ void
 sales_stamp (inventory_t *self, live_sale_t *live)
 {
     live->stamp = ++self->snapshot.version;
+    live->told_version = live->sale.version;
     self->snapshot.sales_version = live->stamp;
 }
 

@@ -19,6 +19,8 @@
 #define QUESTIONS_MAX 256u             /* operators' questions at once; beyond it busy */
 #define RELEASES_MAX 256u              /* rows of release_box carried in one round */
 #define RECEIVERS_MAX (3u * PEERS_MAX) /* edges, limiters, brokers */
+#define OPERATIONS_MAX 64u             /* stock changes and requeues under way at once */
+#define DROPS_MAX 64u                  /* gates of archived sales removed in one round */
 #define PUSHES_PER_STEP                                                                            \
     32u /* SALES messages of one step: each may hold 110 KiB of the effects' arena */
 
@@ -33,7 +35,11 @@ typedef enum purpose_t {
     PURPOSE_UPDATE,
     PURPOSE_RECOVERY,
     PURPOSE_RELAY,
-    PURPOSE_QUESTION
+    PURPOSE_QUESTION,
+    PURPOSE_OPERATION,
+    PURPOSE_PENDING,
+    PURPOSE_CLEANUP,
+    PURPOSE_LOG
 } purpose_t;
 
 /* -------------------------------------------------------------------------- leadership.c */
@@ -105,7 +111,8 @@ typedef struct live_sale_t {
     sale_t sale;      /* PostgreSQL's row; sales_describe adds what the gate says */
     uint64_t epoch;   /* highest that PostgreSQL is known to have given */
     uint64_t stamp;   /* snapshot version of the last change; 0 = not to be shown yet */
-    uint64_t pass;    /* reload that saw it last */
+    uint64_t told_version; /* of the sale at its last stamp */
+    uint64_t pass;         /* reload that saw it last */
     uint64_t
         fenced_token; /* our token when a higher one was met: leave this sale alone in this term */
     /* gates.c */
@@ -183,17 +190,58 @@ typedef struct relay_t {
     bool is_sweeping;    /* sale by sale, for rows that wait fill a list of all */
 } relay_t;
 
-/* -------------------------------------------------------------------------- admin.c, audit.c */
+/* -------------------------------------------------------------------------- operations.c */
+
+typedef enum operation_state_t {
+    OPERATION_FREE,
+    OPERATION_ASKING, /* PostgreSQL, how far it is */
+    OPERATION_GATE,
+    OPERATION_STORING /* the gate's answer */
+} operation_state_t;
+
+/*  A stock change, or a dead letter that is requeued. */
+typedef struct operation_t {
+    operation_state_t state;
+    bool is_requeue;
+    bool is_begun;   /* PostgreSQL knows it: carried on until it is decided, whoever asked for it */
+    bool is_resumed; /* found there, asked for by nobody */
+    uint64_t tag;    /* call in flight, 0 = none: ASKING waits for retry_us */
+    uint64_t retry_us;
+    uint64_t backoff_us;
+    stock_change_t change;     /* as it was asked for */
+    stock_op_t stock;          /* as PostgreSQL has it */
+    dead_change_t wish;        /* as it was asked for */
+    readmission_t readmission; /* the attempt under way */
+} operation_t;
+
+typedef struct operations_t {
+    operation_t slots[OPERATIONS_MAX];
+    uint64_t stock_tag, dead_tag; /* lists of what is begun, in flight */
+    uint64_t scan_due_us;
+} operations_t;
+
+/* -------------------------------------------------------------------------- cleanup.c */
+
+typedef struct cleanup_t {
+    uint64_t due_us;
+    uint64_t tag;   /* the one call in flight */
+    uint64_t after; /* sale_id of the last row of the pages so far */
+    gate_key_t rows[DROPS_MAX];
+    uint64_t row_count, next_row; /* the one that is dropped now, or next */
+} cleanup_t;
+
+/* -------------------------------------------------------------------------- questions.c, admin.c, audit.c */
 
 typedef enum stage_t {
     STAGE_FREE,
-    STAGE_STORE,  /* its one call to PostgreSQL */
-    STAGE_LOOK,   /* SALE_CHANGE gave no row: is there such a sale? */
-    STAGE_GATE,   /* the gate has to take the change */
-    STAGE_ACKS,   /* the receivers have to */
-    STAGE_BEFORE, /* audit: gate */
-    STAGE_BOOKS,  /* audit: PostgreSQL */
-    STAGE_AFTER   /* audit: gate again */
+    STAGE_STORE,     /* its one call to PostgreSQL; after a stock change the row of its sale */
+    STAGE_LOOK,      /* SALE_CHANGE or SALE_EDIT gave no row: is there such a sale? */
+    STAGE_OPERATION, /* a stock change or requeue has to be decided */
+    STAGE_GATE,      /* the gate has to take the change */
+    STAGE_ACKS,      /* the receivers have to */
+    STAGE_BEFORE,    /* audit: gate */
+    STAGE_BOOKS,     /* audit: PostgreSQL */
+    STAGE_AFTER      /* audit: gate again */
 } stage_t;
 
 typedef struct question_t {
@@ -204,8 +252,9 @@ typedef struct question_t {
     uint64_t opened_us;
     uint64_t deadline_us;
     uint64_t sale_id;
-    uint64_t version; /* of the sale that the gate must have */
-    uint64_t stamp;   /* of the snapshot that the receivers must have */
+    uint64_t operation; /* slot of the one it waits for */
+    uint64_t version;   /* of the sale that the gate must have */
+    uint64_t stamp;     /* of the snapshot that the receivers must have */
     uint64_t tries;
     bool has_gate;
     gate_state_t before;
@@ -231,6 +280,8 @@ typedef struct inventory_t {
     gates_t gates;
     snapshot_t snapshot;
     relay_t relay;
+    operations_t operations;
+    cleanup_t cleanup;
     admin_t admin;
     uint64_t sale_count; /* slots in use end before this one */
     live_sale_t sales[SALES_MAX];

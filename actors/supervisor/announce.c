@@ -57,7 +57,8 @@ s_add_demo (const char *url, const char *token, const demo_t *demo, char *reason
                    demo->stock_total, "per_user_limit", demo->per_user_limit, "starts_at_ms",
                    now_ms + (json_int_t)demo->opens_in_minutes * MINUTE_MS, "ends_at_ms",
                    now_ms + (json_int_t)(demo->opens_in_minutes + demo->lasts_minutes) * MINUTE_MS);
-    http_answer_t made = http_client_call (url, "POST", "/api/v1/admin/sales", token, sale, 10000);
+    http_answer_t made =
+        http_client_call (url, "POST", "/api/v1/admin/sales", token, NULL, sale, 10000);
     json_decref (sale);
     const char *id = json_string_value (json_object_get (made.body, "sale_id"));
     if (made.status != 201 || !id) {
@@ -68,7 +69,7 @@ s_add_demo (const char *url, const char *token, const demo_t *demo, char *reason
     snprintf (path, sizeof path, "/api/v1/admin/sales/%.40s/publish", id);
     http_client_free (&made);
     json_t *nothing = json_object ();
-    http_answer_t published = http_client_call (url, "POST", path, token, nothing, 10000);
+    http_answer_t published = http_client_call (url, "POST", path, token, NULL, nothing, 10000);
     json_decref (nothing);
     bool is_published = published.status == 200;
     if (!is_published)
@@ -137,7 +138,7 @@ announce_is_public (const instance_t *instance, uint64_t edges)
 static bool
 s_is_ready (const char *url)
 {
-    http_answer_t answer = http_client_call (url, "GET", "/readyz", NULL, NULL, 2000);
+    http_answer_t answer = http_client_call (url, "GET", "/readyz", NULL, NULL, NULL, 2000);
     http_client_free (&answer);
     return answer.status == 200;
 }
@@ -154,7 +155,7 @@ s_log_in (const instance_t *instance, const char *url, bool *is_given)
         return 401;
     json_t *credentials = json_pack ("{s:s, s:s}", "username", "admin", "password", password);
     http_answer_t answer =
-        http_client_call (url, "POST", "/api/v1/sessions", NULL, credentials, 5000);
+        http_client_call (url, "POST", "/api/v1/sessions", NULL, NULL, credentials, 5000);
     json_decref (credentials);
     http_client_free (&answer);
     return answer.status;

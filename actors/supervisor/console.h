@@ -20,6 +20,8 @@ int console_probe (int argc, char **argv);
 int console_tokens (int argc, char **argv);
 int console_sale (int argc, char **argv);
 int console_limits (int argc, char **argv);
+int console_order (int argc, char **argv);
+int console_dlq (int argc, char **argv);
 
 /*  "minishop: <sentence>" on stderr; returns EXIT_NOT_DONE. */
 int console_fail (const char *format, ...) __attribute__ ((format (printf, 1, 2)));

@@ -65,7 +65,7 @@ s_load_directory (const instance_t *instance, size_t *count, char *reason)
         }
     }
     for (size_t i = 0; i < found; i++)
-        if (wanted_is_actor (s_processes[i].kind))
+        if (kind_is_actor (s_processes[i].kind))
             s_processes[(*count)++] = s_processes[i];
     qsort (s_processes, *count, sizeof s_processes[0], s_compare);
     return true;
@@ -104,6 +104,13 @@ s_endpoint (const process_t *process)
     return process->http_endpoint[0] ? process->http_endpoint : process->endpoint;
 }
 
+/*  The JSON is GET /admin/actors, whose kinds are fixed: the provider stands for a stranger and is not among them. */
+static bool
+s_is_public (uint64_t kind)
+{
+    return kind_is_actor (kind) && kind != KIND_PROVIDER;
+}
+
 static json_t *
 s_status_json (const instance_t *instance, size_t count)
 {
@@ -113,6 +120,8 @@ s_status_json (const instance_t *instance, size_t count)
     instance_url (instance, url, sizeof url);
     for (size_t i = 0; i < count; i++) {
         const process_t *process = &s_processes[i];
+        if (!s_is_public (process->kind))
+            continue;
         if (process->kind == KIND_EDGE && !operations[0])
             operations = process->operations_endpoint;
         snprintf (id, sizeof id, "%s/%" PRIu64, kind_name (process->kind), process->number);
@@ -226,13 +235,13 @@ console_scale (int argc, char **argv)
         }
     if (!s_find_running (&instance, reason))
         return console_fail ("%s", reason);
-    for (uint64_t kind = KIND_EDGE; kind <= KIND_ACCOUNT; kind++) {
+    for (uint64_t kind = 0; kind < KIND_COUNT; kind++) {
         scale_t asked = { .kind = kind, .count = wanted.counts[kind], .actor = "console" };
         if (wanted.counts[kind] != UINT64_MAX &&
             !s_ask_supervisor (&instance, MSG_SCALE, &asked, ASK_PATIENCE_MS, reason))
             return console_fail ("%s: %s", kind_name (kind), reason);
     }
-    for (uint64_t kind = KIND_EDGE; kind <= KIND_ACCOUNT; kind++)
+    for (uint64_t kind = 0; kind < KIND_COUNT; kind++)
         if (wanted.counts[kind] != UINT64_MAX &&
             !s_await_count (&instance, kind, wanted.counts[kind], reason))
             return console_fail ("%s", reason);
@@ -255,7 +264,7 @@ s_parse_process (const char *text, uint64_t *kind, uint64_t *number)
     name[name_bytes] = 0;
     *kind = kind_by_name (name);
     *number = 0;
-    if (!wanted_is_actor (*kind))
+    if (!kind_is_actor (*kind))
         return false;
     if (!slash)
         return true;

@@ -20,8 +20,10 @@
 /*  A live process that no broker has heard of for so long hangs. */
 #define UNSEEN_US 15000000u
 
-const kind_t supervisor_start_order[] = { KIND_BROKER,  KIND_INVENTORY, KIND_ACCOUNT, KIND_ORDERING,
-                                          KIND_SECKILL, KIND_LIMITER,   KIND_EDGE };
+const kind_t supervisor_start_order[] = {
+    KIND_BROKER,  KIND_INVENTORY, KIND_ACCOUNT, KIND_ORDERING,
+    KIND_SECKILL, KIND_LIMITER,   KIND_EDGE,    KIND_PROVIDER
+};
 const size_t supervisor_start_order_count =
     sizeof supervisor_start_order / sizeof supervisor_start_order[0];
 
@@ -193,7 +195,7 @@ crew_ended (crew_t *self, uint64_t kind, uint64_t number, uint64_t pid, uint64_t
 void
 crew_seen (crew_t *self, const process_t *process)
 {
-    if (!wanted_is_actor (process->kind) || process->number == 0 || process->number > SLOTS_MAX)
+    if (!kind_is_actor (process->kind) || process->number == 0 || process->number > SLOTS_MAX)
         return;
     slot_t *slot = &self->slots[process->kind][process->number];
     if (slot->pid == 0 || slot->pid != process->pid)
@@ -208,7 +210,7 @@ crew_seen (crew_t *self, const process_t *process)
 void
 crew_unseen (crew_t *self, const process_t *process, uint64_t now_us)
 {
-    if (!wanted_is_actor (process->kind) || process->number == 0 || process->number > SLOTS_MAX)
+    if (!kind_is_actor (process->kind) || process->number == 0 || process->number > SLOTS_MAX)
         return;
     slot_t *slot = &self->slots[process->kind][process->number];
     if (slot->pid == 0 || slot->pid != process->pid)
@@ -293,13 +295,18 @@ s_settle_kind (crew_t *self, uint64_t kind, uint64_t now_us, effects_t *effects)
         }
 }
 
-/*  One kind after the other: an edge that finishes its requests needs the limiters, those need seckill. */
+/*  One kind after the other: the provider's last webhooks need nginx and an edge, an edge that finishes its requests needs the
+    limiters, those need seckill. */
 static void
 s_settle_stop (crew_t *self, uint64_t now_us, effects_t *effects)
 {
     for (size_t i = supervisor_start_order_count; i-- > 0;) {
         kind_t kind = supervisor_start_order[i];
         bool is_occupied = false;
+        if (kind != KIND_PROVIDER && !self->is_door_closed) {
+            self->is_door_closed = 1;
+            s_tell (effects, MSG_DRAIN, KIND_SUPERVISOR, SUPERVISOR_LOCAL);
+        }
         for (uint64_t number = 1; number <= SLOTS_MAX; number++)
             if (self->slots[kind][number].state != SLOT_EMPTY) {
                 crew_leave (self, kind, number, false, now_us, effects);
@@ -326,7 +333,6 @@ void
 crew_stop (crew_t *self, uint64_t now_us, effects_t *effects)
 {
     self->is_stopping = 1;
-    s_tell (effects, MSG_DRAIN, KIND_SUPERVISOR, SUPERVISOR_LOCAL);
     for (uint64_t number = 1; number <= SLOTS_MAX; number++)
         if (self->slots[KIND_EDGE][number].state == SLOT_OUT)
             self->slots[KIND_EDGE][number].due_us = now_us;
@@ -378,7 +384,7 @@ uint64_t
 crew_wake_us (const crew_t *self)
 {
     uint64_t wake_us = UINT64_MAX;
-    for (uint64_t kind = KIND_EDGE; kind <= KIND_ACCOUNT; kind++)
+    for (uint64_t kind = 0; kind < KIND_COUNT; kind++)
         for (uint64_t number = 1; number <= SLOTS_MAX; number++) {
             uint64_t due_us = s_slot_due_us (self, kind, &self->slots[kind][number]);
             if (due_us < wake_us)
@@ -421,7 +427,7 @@ size_t
 crew_occupied (const crew_t *self)
 {
     size_t count = 0;
-    for (uint64_t kind = KIND_EDGE; kind <= KIND_ACCOUNT; kind++)
+    for (uint64_t kind = 0; kind < KIND_COUNT; kind++)
         for (uint64_t number = 1; number <= SLOTS_MAX; number++)
             count += self->slots[kind][number].state != SLOT_EMPTY;
     return count;
@@ -430,7 +436,7 @@ crew_occupied (const crew_t *self)
 bool
 crew_is_complete (const crew_t *self)
 {
-    for (uint64_t kind = KIND_EDGE; kind <= KIND_ACCOUNT; kind++) {
+    for (uint64_t kind = 0; kind < KIND_COUNT; kind++) {
         uint64_t ready = 0;
         for (uint64_t number = 1; number <= SLOTS_MAX; number++)
             ready += slot_is_ready (&self->slots[kind][number]);

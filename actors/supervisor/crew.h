@@ -62,6 +62,7 @@ typedef struct crew_t {
     uint64_t brokers_us;   /* since when a broker is in view; 0 = none is */
     uint64_t edges_digest; /* of the edges that nginx was told last */
     uint64_t is_stopping;
+    uint64_t is_door_closed; /* nginx was told to take no more connections */
 } crew_t;
 
 /*  Starts and ends processes until each kind has its count; says the edges to nginx if they changed. After every event. */

@@ -54,10 +54,10 @@ s_perform (CURL *curl, http_answer_t *answer)
 
 http_answer_t
 http_client_call (const char *url, const char *method, const char *path, const char *token,
-                  const json_t *body, long patience_ms)
+                  const char *key, const json_t *body, long patience_ms)
 {
     http_answer_t answer = { 0 };
-    char whole[512], bearer[640];
+    char whole[512], bearer[640], key_field[128];
     CURL *curl = curl_easy_init ();
     struct curl_slist *fields = NULL;
     char *text = body ? json_dumps (body, JSON_COMPACT) : NULL;
@@ -65,6 +65,10 @@ http_client_call (const char *url, const char *method, const char *path, const c
     if (token) {
         snprintf (bearer, sizeof bearer, "Authorization: Bearer %s", token);
         fields = curl_slist_append (fields, bearer);
+    }
+    if (key) {
+        snprintf (key_field, sizeof key_field, "Idempotency-Key: %s", key);
+        fields = curl_slist_append (fields, key_field);
     }
     if (text)
         fields = curl_slist_append (fields, "Content-Type: application/json");

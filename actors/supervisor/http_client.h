@@ -14,9 +14,10 @@ typedef struct http_answer_t {
     char reason[REASON_BYTES];
 } http_answer_t;
 
-/*  `path` from the root. `token` and `body` may be NULL; the body stays the caller's. */
+/*  `path` from the root. `token`, `key` (Idempotency-Key) and `body` may be NULL; the body stays the caller's. */
 http_answer_t http_client_call (const char *url, const char *method, const char *path,
-                                const char *token, const json_t *body, long patience_ms);
+                                const char *token, const char *key, const json_t *body,
+                                long patience_ms);
 void http_client_free (http_answer_t *answer);
 /*  The sentence of a problem: its detail, code and status. */
 void http_client_reason (const http_answer_t *answer, char *reason);

@@ -29,12 +29,22 @@ static const struct {
       "asks each process itself; done if every one answers and is ready." },
     { "tokens", console_tokens, "tokens N", "N new shoppers' tokens, one a line, for load tests." },
     { "sale", console_sale,
-      "sale list | create --title T --price CENTS --stock N [OPTION…] | "
-      "publish|pause|resume|end|audit ID  [--json]",
-      "options of create: --currency EUR --starts-in SECONDS --lasts SECONDS --description T "
-      "--image PATH --product T --list-price CENTS\n"
-      "      --per-user N --pay-within SECONDS --publish. `audit` is done if the sale is "
-      "balanced." },
+      "sale list | create --title T --price CENTS --stock N [OPTION…] | edit ID OPTION… | "
+      "stock ID --delta N --reason T [--key K] |\n"
+      "           publish|pause|resume|end|audit ID  [--json]",
+      "options of create and edit: --title T --description T --image PATH --price CENTS "
+      "--list-price CENTS --stock N --currency EUR\n"
+      "      --product T --per-user N --pay-within SECONDS --starts-in SECONDS; create: --lasts "
+      "SECONDS --publish; edit: --ends-in SECONDS.\n"
+      "      A sale that is published takes title, description, image, price and ends-in alone. "
+      "`stock` adds units, or takes them\n"
+      "      (--delta -5), once for each --key. `audit` is done if the sale is balanced." },
+    { "order", console_order, "order show ID | cancel ID --reason T  [--json]",
+      "one order with its payments and timeline; cancels it for its shopper." },
+    { "dlq", console_dlq, "dlq list | show ID | requeue ID | discard ID  [--json]",
+      "dead letters: reservations that could not become orders. `show` prints the message; "
+      "`requeue` makes the order after all, if units\n"
+      "      and shopper still allow it; `discard` closes the letter." },
     { "limits", console_limits, "limits [LEVEL.FIELD=N…] [--json]",
       "shows or changes limits: user.count=100 sale.rate_per_s=5000" },
 };

@@ -42,10 +42,11 @@ static const struct {
     { "seckill", "resetchannels resetkeys ~{s*}:g ~{s*}:*:[arux] " RIGHTS_CONNECTION
                  "+hmget +hget +get +exists +xlen +xadd +hset +decrby" },
     { "inventory",
-      "resetchannels resetkeys ~{s*}:g ~{s*}:*:[arux] ~{s*}:*:dc " RIGHTS_CONNECTION
+      "resetchannels resetkeys ~{s*}:g ~{s*}:*:[aorux] ~{s*}:*:dc ~{s*}:due " RIGHTS_CONNECTION
       "+script|load +hmget +hget +get +exists +xlen +xadd +xdel +hset +set +incrby +unlink" },
-    { "broker", "resetchannels resetkeys ~{s*}:g ~{s*}:*:x " RIGHTS_CONNECTION
-                "+xread +hmget +xlen +xrange +xdel +hset" },
+    { "broker", "resetchannels resetkeys ~{s*}:g ~{s*}:*:x ~{s*}:*:dc ~{s*}:due " RIGHTS_CONNECTION
+                "+xread +hmget +hget +exists +xlen +xrange +xdel +hset +hdel +zadd +zrange "
+                "+zremrangebyscore" },
 };
 
 static bool

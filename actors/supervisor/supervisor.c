@@ -7,7 +7,9 @@
 
     Invariants
     1. One job per kind; while there is one, no new count and no other job is taken for the kind (busy).
-    2. Every job is answered once: done, or busy when JOB_US is over; the crew goes on by itself then.            */
+    2. Every job is answered once: done, or busy when JOB_US is over; the crew goes on by itself then.
+    3. An order that was taken is told to the leader of the inventories in view, for the log of operators' actions, once; without
+       one, or when the message is lost, the supervisor's own log alone has it.                                    */
 
 #include "supervisor.h"
 
@@ -17,6 +19,7 @@
 #include "peers.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +41,7 @@ typedef struct supervisor_t {
     crew_t crew;
     job_t jobs[KIND_COUNT];
     peers_t brokers;
+    peers_t inventories;
 } supervisor_t;
 
 static void *
@@ -164,7 +168,7 @@ s_job_step_replace (supervisor_t *self, uint64_t kind, job_t *job, uint64_t now_
 static void
 s_jobs_step (supervisor_t *self, uint64_t now_us, effects_t *effects)
 {
-    for (uint64_t kind = KIND_EDGE; kind <= KIND_ACCOUNT; kind++) {
+    for (uint64_t kind = 0; kind < KIND_COUNT; kind++) {
         job_t *job = &self->jobs[kind];
         if (job->type == JOB_RESTART)
             s_job_step_restart (self, kind, job, effects);
@@ -176,6 +180,30 @@ s_jobs_step (supervisor_t *self, uint64_t now_us, effects_t *effects)
                           effects);
         }
     }
+}
+
+/*  One entry for the operators' log, sent and forgotten. */
+static void
+s_log_action (const supervisor_t *self, const scale_t *asked, const char *action, uint64_t before,
+              uint64_t after, effects_t *effects)
+{
+    const char *who = asked->actor[0] ? asked->actor : "console";
+    bool is_one = strcmp (action, "actors_scale") != 0 && asked->count > 0;
+    char number[24] = "";
+    if (is_one)
+        snprintf (number, sizeof number, "/%" PRIu64, asked->count);
+    effects_log (effects, LOG_LEVEL_INFO, action, "%s%s from %" PRIu64 " to %" PRIu64 " by %s",
+                 kind_name (asked->kind), number, before, after, who);
+    const peer_t *leader = peers_leader (&self->inventories);
+    if (!leader)
+        return;
+    effects_send (effects, leader->address, MSG_LOG_ADD);
+    log_entry_t *entry = effects_entry (effects, &record_log_entry);
+    snprintf (entry->who, sizeof entry->who, "%s", who);
+    snprintf (entry->action, sizeof entry->action, "%s", action);
+    snprintf (entry->target, sizeof entry->target, "%s%s", kind_name (asked->kind), number);
+    snprintf (entry->before, sizeof entry->before, "%" PRIu64, before);
+    snprintf (entry->after, sizeof entry->after, "%" PRIu64, after);
 }
 
 static void
@@ -195,6 +223,9 @@ s_job_begin (supervisor_t *self, job_type_t type, const event_t *event, const sc
         effects_reply_outcome (effects, event->header, ERROR_NOT_FOUND, "No such process runs.", 0);
         return;
     }
+    bool is_drain = event->header->type == MSG_DRAIN;
+    s_log_action (self, asked, is_drain ? "actors_drain" : "actors_restart",
+                  crew->wanted.counts[asked->kind], crew->wanted.counts[asked->kind], effects);
     job->type = type;
     job->asked = *event->header;
     job->started_us = event->now_us;
@@ -210,15 +241,16 @@ s_job_begin (supervisor_t *self, job_type_t type, const event_t *event, const sc
 static void
 s_handle_scale (supervisor_t *self, const event_t *event, const scale_t *asked, effects_t *effects)
 {
-    if (asked->count > WANTED_MAX || (asked->kind == KIND_BROKER && asked->count == 0)) {
-        effects_reply_outcome (
-            effects, event->header, ERROR_INVALID_FIELD,
-            "A count is a number from 0 to 64; of brokers there is at least one.", 0);
+    if (asked->count > wanted_max (asked->kind) ||
+        (asked->kind == KIND_BROKER && asked->count == 0)) {
+        effects_reply_outcome (effects, event->header, ERROR_INVALID_FIELD,
+                               "A count is a number from 0 to 64; of brokers there is at least "
+                               "one, of the provider at most one.",
+                               0);
         return;
     }
-    effects_log (effects, LOG_LEVEL_INFO, "scaled", "%s from %" PRIu64 " to %" PRIu64 " by %s",
-                 kind_name (asked->kind), self->crew.wanted.counts[asked->kind], asked->count,
-                 asked->actor[0] ? asked->actor : "console");
+    s_log_action (self, asked, "actors_scale", self->crew.wanted.counts[asked->kind], asked->count,
+                  effects);
     self->crew.wanted.counts[asked->kind] = asked->count;
     effects_send (effects, (address_t){ KIND_CLIENT, SUPERVISOR_LOCAL, 0 }, MSG_SCALE);
     scale_t *kept = effects_entry (effects, &record_scale);
@@ -231,7 +263,7 @@ static void
 s_handle_question (supervisor_t *self, const event_t *event, effects_t *effects)
 {
     const scale_t *asked = event->entries;
-    if (event->count != 1 || !wanted_is_actor (asked->kind))
+    if (event->count != 1 || !kind_is_actor (asked->kind))
         effects_reply_outcome (effects, event->header, ERROR_INVALID_FIELD,
                                "There is no such kind.", 0);
     else if (self->crew.is_stopping)
@@ -265,7 +297,7 @@ s_tell_brokers (const supervisor_t *self, const leave_t *ended, effects_t *effec
 static bool
 s_is_slot (uint64_t kind, uint64_t number)
 {
-    return wanted_is_actor (kind) && number >= 1 && number <= SLOTS_MAX;
+    return kind_is_actor (kind) && number >= 1 && number <= SLOTS_MAX;
 }
 
 static void
@@ -319,6 +351,10 @@ s_handle_peer (supervisor_t *self, const event_t *event)
         else if (self->crew.brokers_us == 0)
             self->crew.brokers_us = event->now_us;
     }
+    if (peer->kind == KIND_INVENTORY && is_up)
+        peers_up (&self->inventories, peer);
+    else if (peer->kind == KIND_INVENTORY)
+        peers_down (&self->inventories, peer);
     if (is_up)
         crew_seen (&self->crew, peer);
     else

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool
-wanted_is_actor (uint64_t kind)
+uint64_t
+wanted_max (uint64_t kind)
 {
-    return kind >= KIND_EDGE && kind <= KIND_ACCOUNT;
+    return kind == KIND_PROVIDER ? 1 : WANTED_MAX;
 }
 
 static bool
@@ -25,17 +25,18 @@ s_parse_word (wanted_t *self, const char *word, size_t word_bytes, char *reason,
     }
     *equals = 0;
     kind_t kind = kind_by_name (text);
-    if (!wanted_is_actor (kind)) {
+    if (!kind_is_actor (kind)) {
         snprintf (reason, reason_bytes,
-                  "there is no kind '%s': edge limiter seckill broker ordering inventory account",
+                  "there is no kind '%s': edge limiter seckill broker ordering inventory account "
+                  "provider",
                   text);
         return false;
     }
     char *end;
     unsigned long count = strtoul (equals + 1, &end, 10);
-    if (*end || count > WANTED_MAX) {
-        snprintf (reason, reason_bytes, "%s=%s: a count is a number from 0 to %u", text, equals + 1,
-                  WANTED_MAX);
+    if (*end || count > wanted_max (kind)) {
+        snprintf (reason, reason_bytes, "%s=%s: the count of %s is a number from 0 to %" PRIu64,
+                  text, equals + 1, text, wanted_max (kind));
         return false;
     }
     self->counts[kind] = count;
@@ -64,7 +65,9 @@ size_t
 wanted_print (const wanted_t *self, char *text, size_t text_bytes)
 {
     size_t used = 0;
-    for (uint64_t kind = KIND_EDGE; kind <= KIND_ACCOUNT; kind++) {
+    for (uint64_t kind = 0; kind < KIND_COUNT; kind++) {
+        if (!kind_is_actor (kind))
+            continue;
         int n = snprintf (used < text_bytes ? text + used : NULL,
                           used < text_bytes ? text_bytes - used : 0, "%s%s=%" PRIu64,
                           used ? " " : "", kind_name (kind), self->counts[kind]);

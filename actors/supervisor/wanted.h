@@ -12,8 +12,8 @@ typedef struct wanted_t {
     uint64_t counts[KIND_COUNT];
 } wanted_t;
 
-/*  True for the kinds that are started, counted and scaled (edge … account). */
-bool wanted_is_actor (uint64_t kind);
+/*  The most that may be wanted of a kind: of the provider there is one, which keeps what is under way; of the others WANTED_MAX. */
+uint64_t wanted_max (uint64_t kind);
 /*  Sets the kinds that the text names, leaves the others. Returns false, and a sentence in `reason`, if a word is not KIND=N. */
 bool wanted_parse (wanted_t *self, const char *text, char *reason, size_t reason_bytes);
 /*  The text of all kinds. Returns the length, as snprintf. */

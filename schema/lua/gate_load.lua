@@ -41,7 +41,7 @@ if epoch <= tonumber (gate[4] or 0) then return {STALE_EPOCH, '', 0} end
 local prefix = sub (gate_key, 1, -2)
 local function sweep (of)
     local keys = prefix .. of .. ':'
-    call ('UNLINK', keys .. 'a', keys .. 'r', keys .. 'u', keys .. 'x', keys .. 'dc')
+    call ('UNLINK', keys .. 'a', keys .. 'r', keys .. 'u', keys .. 'x', keys .. 'o', keys .. 'dc')
 end
 local is_first = gate[5] ~= argv[4]
 local rid_key, user_key = prefix .. argv[4] .. ':r', prefix .. argv[4] .. ':u'

@@ -10,7 +10,7 @@ Answers one outcome: code, detail, retry_after_ms
     the gate's (stale_epoch) and a version not below it (stale_version): none ever goes down, nor does the sequence.
  3. The keys of the old epoch, and of a loading that was given up, are dropped by UNLINK in the same step. The old journal was
     drained before the epoch was bumped, and nobody can write to a closed gate.
- 4. All four keys of the epoch exist from here on, even of a sale without one order: a missing one is a lost one.
+ 4. All five keys of the epoch exist from here on, even of a sale without one order: a missing one is a lost one.
 ]]
 local STALE_EPOCH, STALE_VERSION, RECOVERING, FENCED = 72, 71, 52, 73
 local MARK = 'makes this key exist and be a hash table; a rid has 16 bytes, a user only digits'
@@ -36,7 +36,7 @@ if tonumber (argv[6]) < field (6) then return {STALE_VERSION, '', 0} end
 local prefix = string.sub (gate_key, 1, -2)
 local function sweep (of)
     local keys = prefix .. of .. ':'
-    call ('UNLINK', keys .. 'a', keys .. 'r', keys .. 'u', keys .. 'x', keys .. 'dc')
+    call ('UNLINK', keys .. 'a', keys .. 'r', keys .. 'u', keys .. 'x', keys .. 'o', keys .. 'dc')
 end
 
 -- First a write that Redis may refuse (memory); it changes nothing that anybody reads.
@@ -50,6 +50,7 @@ local keys = prefix .. argv[4] .. ':'
 call ('SET', keys .. 'a', argv[14])
 call ('HSET', keys .. 'r', 'gate', MARK)
 call ('HSET', keys .. 'u', 'gate', MARK)
+call ('HSET', keys .. 'o', 'gate', MARK)
 call ('XDEL', keys .. 'x', call ('XADD', keys .. 'x', '*', 'gate', '')) -- leaves an empty stream
 call ('HSET', gate_key, 'ep', argv[4], 'ver', argv[6], 'want', argv[7], 'rec', '0', 'run', argv[1], 'tok', argv[5],
       'from', argv[8], 'until', argv[9], 'limit', argv[10], 'price', argv[11], 'payw', argv[12], 'qmax', argv[13],

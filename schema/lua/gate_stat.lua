@@ -26,7 +26,7 @@ local available, journal_count = 0, 0
 if gate[1] then
     local prefix = string.sub (gate_key, 1, -2) .. gate[1] .. ':'
     available, journal_count = tonumber (call ('GET', prefix .. 'a') or 0), call ('XLEN', prefix .. 'x')
-    if call ('EXISTS', prefix .. 'a', prefix .. 'r', prefix .. 'u', prefix .. 'x') ~= 4 then present = 0 end
+    if call ('EXISTS', prefix .. 'a', prefix .. 'r', prefix .. 'u', prefix .. 'x', prefix .. 'o') ~= 5 then present = 0 end
 end
 
 local function field (i) return tonumber (gate[i] or 0) end

@@ -7,7 +7,8 @@ Answers one outcome: code, detail, retry_after_ms
 
  1. In order: a higher token was here: fenced; another run, incomplete or closed: recovering (the opening brings the change with
     it); another epoch: stale_epoch.
- 2. Higher version: written. Equal: done already. Lower: stale_version. So changes that overtake each other end in the newest.
+ 2. Higher version: written. Equal: done already, and a higher token is remembered: so a new leader makes itself known to every gate, and
+    what a former one still sends is refused. Lower: stale_version. So changes that overtake each other end in the newest.
  3. rec is the recovery's alone: an operator cannot open what a recovery closed.
 ]]
 local STALE_EPOCH, STALE_VERSION, RECOVERING, FENCED = 72, 71, 52, 73
@@ -29,5 +30,7 @@ if version < tonumber (gate[5]) then return {STALE_VERSION, '', 0} end
 if version > tonumber (gate[5]) then
     call ('HSET', gate_key, 'tok', argv[5], 'ver', argv[6], 'want', argv[7], 'from', argv[8], 'until', argv[9], 'limit', argv[10],
           'price', argv[11], 'payw', argv[12], 'qmax', argv[13])
+elseif token > tonumber (gate[3] or 0) then
+    call ('HSET', gate_key, 'tok', argv[5])
 end
 return {0, '', 0}

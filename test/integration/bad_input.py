@@ -6,6 +6,7 @@ import hmac
 import json
 import time
 
+import bad_lifecycle
 from outside.raw_http import exchange, request
 
 API = "/api/v1"
@@ -37,6 +38,11 @@ class Place:
         self.ended = instance.sale(10)
         assert instance.move(self.ended, "end").status == 200
         self.good = instance.token_list(1)[0]
+        self.operator = instance.operator
+        self.signer = bad_lifecycle.Signer(instance)
+        bought = instance.buy(instance.sale(10), self.good, "order")
+        assert bought.status == 201, bought
+        self.order = bought.body["order_id"]
         head, claims, signature = self.good.split(".")
         self.claims = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
         now_s = int(time.time())
@@ -74,6 +80,7 @@ def table(place):
     _states(place, attempt)
     _precedence(attempt, row, buy)
     _framing(row, buy, bearer)
+    bad_lifecycle.rows(place, attempt, row)
     return rows
 
 

@@ -145,7 +145,7 @@ s_drain (void *context, size_t size)
         sscanf (entries->element[i]->element[0]->str, "%" SCNu64 "-%" SCNu64, &ids[i].entry_ms,
                 &ids[i].entry_seq);
     }
-    outcome_t outcome;
+    journal_state_t outcome;
     s_must (
         gate_call (s_redis, s_run_id, CALL_JOURNAL_DELETE, ids, entries->elements, &outcome, 1));
     freeReplyObject (reply);

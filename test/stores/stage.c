@@ -158,6 +158,7 @@ uint64_t
 stage_release (stage_t *self, uint64_t sale_id, uint64_t epoch, const uint8_t rid[16])
 {
     release_t release = { .sale_id = sale_id, .epoch = epoch };
+    release.token = stage_stat (self, sale_id).token;
     memcpy (release.rid, rid, 16);
     release_t result;
     if (gate_call (self->inventory, self->run_id, CALL_GATE_RELEASE, &release, 1, &result, 1) != 1)

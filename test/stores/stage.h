@@ -48,7 +48,7 @@ gate_purchase_t stage_purchase (uint64_t sale_id, uint64_t user_id, uint64_t key
 gate_verdict_t stage_reserve_one (stage_t *self, const gate_purchase_t *purchase);
 /*  Outcome's code of a gate call that answers one. */
 uint64_t stage_gate_code (stage_t *self, call_name_t call, const void *arguments, size_t count);
-/*  Releases one rid and answers the code. */
+/*  Releases one rid, under the token that the gate knows, and answers the code. */
 uint64_t stage_release (stage_t *self, uint64_t sale_id, uint64_t epoch, const uint8_t rid[16]);
 /*  An integer that Redis answers to a plain command of the administrator; fails the test if it is none. */
 long long stage_redis_integer (stage_t *self, const char *format, ...);

@@ -5,6 +5,7 @@ target_include_directories (ms_test_stage PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/sto
 target_link_libraries (ms_test_stage PUBLIC ms_test_servers)
 
 ms_test (stores test_stores_gate ms_test_stage)
+ms_test (stores test_stores_journal ms_test_stage)
 ms_test (stores test_stores_sql ms_test_stage)
 ms_test (stores test_stores ms_test_stage)
 

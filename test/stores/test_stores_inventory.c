@@ -191,7 +191,7 @@ s_pump (play_t *self)
         positions[i].entry_ms = events[i].entry_ms;
         positions[i].entry_seq = events[i].entry_seq;
     }
-    outcome_t outcome;
+    journal_state_t outcome;
     int done = gate_call (self->stage->broker, self->stage->run_id, CALL_JOURNAL_DELETE, positions,
                           count, &outcome, 1);
     assert_int_equal (done, 1);

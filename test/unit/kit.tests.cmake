@@ -19,7 +19,7 @@ endforeach ()
 
 # Purity: the archives of all pure parts that exist, for nm. schema and core come first: the others may use them.
 set (PURE_PARTS "")
-foreach (PART schema core limiter seckill ordering inventory account broker gateway)
+foreach (PART schema core limiter seckill ordering inventory account provider broker gateway)
   if (TARGET ms_${PART})
     list (APPEND PURE_PARTS ${PART}=$<TARGET_FILE:ms_${PART}>)
   endif ()
@@ -33,7 +33,7 @@ target_compile_definitions (test_purity PRIVATE "PURE_PARTS=\"${PURE_PARTS}\""
 if (MINISHOP_SANITIZE)
   target_compile_definitions (test_purity PRIVATE IS_SANITIZED)
 endif ()
-foreach (PART core limiter seckill ordering inventory account broker gateway)
+foreach (PART core limiter seckill ordering inventory account provider broker gateway)
   if (TARGET ms_${PART})
     add_dependencies (test_purity ms_${PART})
   endif ()

@@ -1,134 +1,6 @@
-/*  The router of the broker: events in, effects out as text. One sale (5, epoch 1) unless a test says otherwise; entry ids
-    are small numbers; ordering/1 has incarnation 101. Heartbeats are of no interest here. */
+/*  The router of the broker: events in, effects out as text. Leases, fencing and delayed messages: test_broker_terms.c. */
 
-#include "broker.h"
-#include "rig.h"
-
-#define MS 1000u
-#define BACKOFF_US (50 * MS)
-#define DEADLINE_US (15000 * MS)
-#define RETRY_US (100 * MS)
-
-/* -------------------------------------------------------------------------- what happens to a router */
-
-static rig_t *
-s_new (void)
-{
-    static params_t params;
-    params_set_defaults (&params);
-    return rig_new (&broker_class, &params);
-}
-
-static const char *
-s_lease (rig_t *rig, uint64_t held)
-{
-    lease_t lease = { .held = held, .token = 4 };
-    return rig_result (rig, CALL_LEASE_TAKE, 0, RESULT_OK, &lease, 1);
-}
-
-static const char *
-s_sale (rig_t *rig, uint64_t sale_id, uint64_t epoch, sale_state_t state)
-{
-    sale_t sale = { .sale_id = sale_id, .epoch = epoch, .state = state };
-    header_t extras = { .batch_id = 9 };
-    return rig_message (rig, KIND_INVENTORY, 1, MSG_SALES, &extras, &sale, 1);
-}
-
-static const char *
-s_credit (rig_t *rig, uint64_t number, uint64_t credit)
-{
-    ack_t ack = { .credit = credit };
-    return rig_message (rig, KIND_ORDERING, number, MSG_CREDIT, NULL, &ack, 1);
-}
-
-static const char *
-s_ack (rig_t *rig, uint64_t number, uint64_t batch_id, error_code_t code, uint64_t credit)
-{
-    ack_t ack = { .code = code, .credit = credit };
-    header_t extras = { .batch_id = batch_id };
-    return rig_message (rig, KIND_ORDERING, number, MSG_ACK, &extras, &ack, 1);
-}
-
-static void
-s_up (rig_t *rig, uint64_t number, uint64_t credit)
-{
-    rig_peer (rig, EVENT_PEER_UP, KIND_ORDERING, number, STATE_READY);
-    s_credit (rig, number, credit);
-}
-
-/*  Tag of the call of this name in the last step; fails if there was none. */
-static uint64_t
-s_tag (const rig_t *rig, call_name_t call)
-{
-    for (size_t i = 0; i < effects_count (rig->effects); i++) {
-        const effect_t *effect = effects_at (rig->effects, i);
-        if (effect->type == EFFECT_CALL && effect->call == call)
-            return effect->tag;
-    }
-    fail_msg ("no call %s in:\n%s", schema_call (call)->name, rig->text);
-    return 0;
-}
-
-static uint64_t read_tag; /* of the read that is out */
-
-/*  Entries first … last of a stream come from the read that is out. */
-static const char *
-s_entries (rig_t *rig, uint64_t sale_id, uint64_t epoch, uint64_t first, uint64_t last)
-{
-    static order_event_t events[CALL_ROWS_MAX];
-    size_t count = 0;
-    for (uint64_t id = first; id <= last; id++)
-        events[count++] = (order_event_t){ .sale_id = sale_id, .epoch = epoch, .entry_ms = id };
-    return rig_result (rig, CALL_JOURNAL_READ, read_tag, RESULT_OK, events, count);
-}
-
-static const char *
-s_deleted (rig_t *rig, uint64_t tag, result_status_t status, error_code_t code)
-{
-    outcome_t outcome = { .code = code };
-    return rig_result (rig, CALL_JOURNAL_DELETE, tag, status, &outcome, 1);
-}
-
-static const char *
-s_advance (rig_t *rig, uint64_t us)
-{
-    rig->now_us += us;
-    event_t event = { .type = EVENT_TIMER };
-    rig_step (rig, &event);
-    return rig_text (rig, false);
-}
-
-/*  An active router that reads sale 5; ordering/1 is up with this credit. */
-static rig_t *
-s_active (uint64_t credit)
-{
-    rig_t *rig = s_new ();
-    rig_event (rig, EVENT_START);
-    s_lease (rig, 1);
-    s_sale (rig, 5, 1, SALE_OPEN);
-    s_up (rig, 1, credit);
-    read_tag = credit ? s_tag (rig, CALL_JOURNAL_READ) : 0;
-    return rig;
-}
-
-static bool
-s_has_call (const rig_t *rig, call_name_t call)
-{
-    for (size_t i = 0; i < effects_count (rig->effects); i++)
-        if (effects_at (rig->effects, i)->type == EFFECT_CALL &&
-            effects_at (rig->effects, i)->call == call)
-            return true;
-    return false;
-}
-
-static size_t
-s_delivered (const rig_t *rig)
-{
-    size_t count = 0;
-    while (rig_sent (rig, MSG_DELIVER, count))
-        count++;
-    return count;
-}
+#include "broker_bench.h"
 
 /* -------------------------------------------------------------------------- the good path */
 
@@ -145,7 +17,8 @@ test_delivers_and_deletes (void **state)
     assert_string_equal (s_lease (rig, 1), "log info lease_held token 4\n");
     assert_string_equal (s_sale (rig, 5, 1, SALE_OPEN),
                          "log info stream_opened sale 5 epoch 1\n"
-                         "send inventory/1 SNAPSHOT_ACK batch=9 [{\"version\":9}]\n");
+                         "send inventory/1 SNAPSHOT_ACK batch=9 [{\"version\":9}]\n"
+                         "call delay_due tag=65536 [{\"sale_id\":5,\"token\":4}]\n");
     rig_peer (rig, EVENT_PEER_UP, KIND_ORDERING, 1, STATE_READY);
     assert_string_equal (rig_text (rig, false), "");
     assert_string_equal (s_credit (rig, 1, 2),
@@ -153,14 +26,14 @@ test_delivers_and_deletes (void **state)
     read_tag = 65536;
     assert_string_equal (
         s_entries (rig, 5, 1, 1, 2),
-        "send ordering/1 DELIVER batch=1 attempt=1 [{\"sale_id\":5,\"epoch\":1,\"entry_ms\":1},"
-        "{\"sale_id\":5,\"epoch\":1,\"entry_ms\":2}]\n"
+        "send ordering/1 DELIVER batch=1 attempt=1 [{\"sale_id\":5,\"epoch\":1,\"entry_ms\":1," REST
+        ",{\"sale_id\":5,\"epoch\":1,\"entry_ms\":2," REST "]\n"
         "call journal_read tag=65536 [{\"sale_id\":5,\"epoch\":1,\"entry_ms\":2}]\n");
     assert_int_equal (rig_added (rig, METRIC_DELIVERIES, 0), 1);
     assert_string_equal (
         s_ack (rig, 1, 1, ERROR_NONE, 2),
-        "call journal_delete tag=65536 [{\"sale_id\":5,\"epoch\":1,\"entry_ms\":1},"
-        "{\"sale_id\":5,\"epoch\":1,\"entry_ms\":2}]\n");
+        "call journal_delete tag=65536 [{\"sale_id\":5,\"epoch\":1,\"entry_ms\":1," TOLD
+        ",{\"sale_id\":5,\"epoch\":1,\"entry_ms\":2," TOLD "]\n");
     assert_int_equal (rig_added (rig, METRIC_ACKNOWLEDGED, 0), 2);
     assert_int_equal (rig_status (rig).in_flight, 2);
     assert_string_equal (s_deleted (rig, 65536, RESULT_OK, ERROR_NONE), "");
@@ -306,8 +179,8 @@ test_death_redelivers_to_another (void **state)
     assert_int_equal (s_delivered (rig), 0);
     assert_string_equal (
         s_advance (rig, 1),
-        "send ordering/2 DELIVER batch=1 attempt=2 [{\"sale_id\":5,\"epoch\":1,\"entry_ms\":1},"
-        "{\"sale_id\":5,\"epoch\":1,\"entry_ms\":2}]\n");
+        "send ordering/2 DELIVER batch=1 attempt=2 [{\"sale_id\":5,\"epoch\":1,\"entry_ms\":1," REST
+        ",{\"sale_id\":5,\"epoch\":1,\"entry_ms\":2," REST "]\n");
     rig_destroy (&rig);
 }
 
@@ -317,7 +190,7 @@ test_new_incarnation_takes_over (void **state)
 {
     (void)state;
     rig_t *rig = s_active (1);
-    s_entries (rig, 5, 1, 1, 1);
+    s_entries (rig, 5, 1, 1, 2);
     process_t successor = {
         .kind = KIND_ORDERING, .number = 1, .incarnation = 999, .state = STATE_READY
     };
@@ -419,10 +292,10 @@ test_lost_batch_is_split (void **state)
     rig_destroy (&rig);
 }
 
-/*  Of a refused batch the good entries are acknowledged and deleted, the bad one is parked at the sixth refusal and stays in
-    the journal; the next active broker tries it again. */
+/*  Of a refused batch the good entries are acknowledged and deleted. The bad one is counted before it is sent again, with a rising
+    attempt, and after its sixth refusal goes as REJECT; when that is acknowledged, its entry is deleted like any other. */
 static void
-test_poison_is_isolated (void **state)
+test_poison_becomes_a_dead_letter (void **state)
 {
     (void)state;
     rig_t *rig = s_active (2);
@@ -430,33 +303,129 @@ test_poison_is_isolated (void **state)
     assert_non_null (strstr (s_ack (rig, 1, 1, ERROR_POISON, 2),
                              "log warning delivery_split batch 1 of 3 entries"));
     assert_int_equal (s_delivered (rig), 2);
+    assert_int_equal (rig_sent (rig, MSG_DELIVER, 0)->header.attempt, 2); /* redelivered */
     s_ack (rig, 1, 2, ERROR_NONE, 2); /* entry 1; entry 3 is sent */
     s_ack (rig, 1, 4, ERROR_NONE, 2);
-    for (int i = 1; i <= 5; i++) {
-        assert_null (strstr (s_ack (rig, 1, 3, ERROR_POISON, 2), "parked"));
-        s_advance (rig, BACKOFF_US << (i - 1));
-        assert_int_equal (s_delivered (rig), 1);
-        assert_int_equal (rig_sent (rig, MSG_DELIVER, 0)->header.attempt, i + 1);
+    for (uint64_t i = 1; i <= 6; i++) {
+        s_ack (rig, 1, 3, ERROR_POISON, 2);
+        assert_true (s_has_call (rig, CALL_DELIVERY_COUNT));
+        s_advance (rig, 1000 * BACKOFF_US); /* not before it is counted */
+        assert_int_equal (s_delivered (rig), 0);
+        s_counted (rig, 3, i, 0);
+        assert_int_equal (rig_added (rig, METRIC_FAILURES_COUNTED, 0), 1);
+        assert_true ((i == 6) == (strstr (rig->text, "log error entry_dead sale 5 epoch 1 entry "
+                                                     "2-0 user 7: refused 6 times") != NULL));
+        if (i < 6) {
+            s_advance (rig, (BACKOFF_US << (i - 1)) - 1);
+            assert_int_equal (s_delivered (rig), 0);
+            s_advance (rig, 1);
+            assert_int_equal (s_delivered (rig), 1);
+            assert_int_equal (rig_sent (rig, MSG_DELIVER, 0)->header.attempt, i + 2);
+        }
     }
-    assert_non_null (
-        strstr (s_ack (rig, 1, 3, ERROR_POISON, 2),
-                "log error entry_parked sale 5 epoch 1 entry 2-0 user 0: refused as poison"));
-    s_advance (rig, 1000 * BACKOFF_US);
-    assert_int_equal (s_delivered (rig), 0);
-    assert_int_equal (rig_status (rig).queue_depth, 1);
-    assert_int_equal (rig_status (rig).in_flight, 2); /* 1 and 3: their deletion is out */
-    s_lease (rig, 0);
-    s_lease (rig, 1);
-    rig_result (rig, CALL_JOURNAL_READ, read_tag, RESULT_OK, NULL, 0);
-    read_tag = s_tag (rig, CALL_JOURNAL_READ);
-    s_entries (rig, 5, 1, 2, 2);
-    assert_int_equal (s_delivered (rig), 1);
+    assert_non_null (strstr (rig->text,
+                             "send ordering/1 REJECT batch=3 attempt=8 [{\"sale_id\":5,\"epoch\":1,"
+                             "\"entry_ms\":2,\"rid\":\"aa000000000000000000000000000000\","
+                             "\"user_id\":7,\"quantity\":1,\"sequence\":1,\"reserved_us\":1,"
+                             "\"pay_before_us\":2,\"reason\":\"poison\",\"attempts\":6}]\n"));
+    s_deleted (rig, 65536, RESULT_OK, ERROR_NONE);
+    s_deleted (rig, 65536, RESULT_OK, ERROR_NONE);
+    s_ack (rig, 1, 3, ERROR_NONE, 2);
+    assert_int_equal (rig_added (rig, METRIC_DEAD_LETTERS, 0), 1);
+    assert_non_null (strstr (rig->text, "\"entry_ms\":2," TOLD "]"));
+    s_deleted (rig, 65536, RESULT_OK, ERROR_NONE);
+    assert_int_equal (rig_status (rig).in_flight + rig_status (rig).queue_depth, 0);
     rig_destroy (&rig);
 }
 
-/*  An entry that is alone at 21 deaths of its consumers is parked; a deadline is no death. */
+/*  Ordering may be unable to store a dead letter, or never answer: it is sent again until it is stored, and the log says so once. */
 static void
-test_deadly_entry_is_parked (void **state)
+test_reject_is_sent_until_it_is_answered (void **state)
+{
+    (void)state;
+    rig_t *rig = s_active (1);
+    s_entries (rig, 5, 1, 1, 1);
+    s_ack (rig, 1, 1, ERROR_POISON, 1);
+    s_counted (rig, 1, 6, 0); /* five times by an earlier broker */
+    assert_non_null (rig_sent (rig, MSG_REJECT, 0));
+    assert_non_null (strstr (s_ack (rig, 1, 1, ERROR_POISON, 1), "dead_letter_refused sale 5"));
+    assert_false (s_has_call (rig, CALL_DELIVERY_COUNT));
+    s_advance (rig, 64 * BACKOFF_US);
+    assert_non_null (rig_sent (rig, MSG_REJECT, 0));
+    assert_null (strstr (s_ack (rig, 1, 1, ERROR_POISON, 1), "dead_letter_refused"));
+    s_advance (rig, 64 * BACKOFF_US);
+    s_advance (rig, DEADLINE_US); /* never */
+    s_credit (rig, 1, 1);
+    s_advance (rig, 64 * BACKOFF_US);
+    assert_non_null (rig_sent (rig, MSG_REJECT, 0));
+    s_ack (rig, 1, 1, ERROR_DEPENDENCY_UNAVAILABLE, 1);
+    s_advance (rig, BACKOFF_US);
+    assert_non_null (rig_sent (rig, MSG_REJECT, 0));
+    rig_peer (rig, EVENT_PEER_DOWN, KIND_ORDERING, 1, STATE_READY);
+    assert_false (s_has_call (rig, CALL_DELIVERY_COUNT));
+    s_up (rig, 1, 1);
+    s_advance (rig, 64 * BACKOFF_US);
+    assert_non_null (rig_sent (rig, MSG_REJECT, 0));
+    s_ack (rig, 1, 1, ERROR_NONE, 1);
+    assert_true (s_has_call (rig, CALL_JOURNAL_DELETE));
+    rig_destroy (&rig);
+}
+
+/*  What is not of the gate's shape (zeros) never reaches a consumer as an order: it is a dead letter at once, and takes nothing along. */
+static void
+test_unreadable_entry_is_rejected (void **state)
+{
+    (void)state;
+    rig_t *rig = s_active (3);
+    order_event_t events[] = { s_event (5, 1, 1),
+                               { .sale_id = 5, .epoch = 1, .entry_ms = 2 },
+                               s_event (5, 1, 3) };
+    rig_result (rig, CALL_JOURNAL_READ, read_tag, RESULT_OK, events, 3);
+    assert_int_equal (s_delivered (rig), 1);
+    assert_int_equal (rig_sent (rig, MSG_DELIVER, 0)->count, 2);
+    const dead_letter_t *dead = rig_sent (rig, MSG_REJECT, 0)->entries;
+    assert_int_equal (dead->entry_ms, 2);
+    assert_string_equal (dead->reason, "unreadable");
+    assert_int_equal (dead->attempts, 0);
+    rig_destroy (&rig);
+}
+
+/*  A counting that got no answer is asked again as the same failure; one that Redis refuses is not waited for; an entry that is gone
+    from the journal is judged by what this broker saw; an answer that comes too late means nothing. */
+static void
+test_counting_is_repeated (void **state)
+{
+    (void)state;
+    rig_t *rig = s_active (1);
+    s_entries (rig, 5, 1, 1, 1);
+    s_credit (rig, 1, 0);
+    const char *call = "call delivery_count tag=1 [{\"sale_id\":5,\"epoch\":1,\"entry_ms\":1,"
+                       "\"token\":4,\"batch_id\":1,\"attempt\":1}]\n";
+    assert_string_equal (s_ack (rig, 1, 1, ERROR_POISON, 0), call);
+    rig_result (rig, CALL_DELIVERY_COUNT, 1, RESULT_UNKNOWN, NULL, 0);
+    assert_string_equal (s_advance (rig, RETRY_US - 1), "");
+    assert_string_equal (s_advance (rig, 1), call);
+    rig_result (rig, CALL_DELIVERY_COUNT, 1, RESULT_REFUSED, NULL, 0);
+    assert_non_null (strstr (rig->text, "failure_not_counted"));
+    s_credit (rig, 1, 1);
+    s_advance (rig, BACKOFF_US);
+    assert_int_equal (rig_sent (rig, MSG_DELIVER, 0)->header.attempt, 2);
+    s_ack (rig, 1, 1, ERROR_POISON, 1);
+    assert_non_null (strstr (rig->text, "\"batch_id\":1,\"attempt\":2}]")); /* another failure */
+    journal_state_t gone = { .code = ERROR_NOT_FOUND };
+    rig_result (rig, CALL_DELIVERY_COUNT, 1, RESULT_OK, &gone, 1);
+    assert_int_equal (rig_added (rig, METRIC_FAILURES_COUNTED, 0), 0);
+    s_advance (rig, 2 * BACKOFF_US); /* two failures in memory */
+    assert_int_equal (s_delivered (rig), 1);
+    s_ack (rig, 1, 1, ERROR_POISON, 1);
+    s_lease (rig, 0);
+    assert_string_equal (s_counted (rig, 1, 99, 0), "");
+    rig_destroy (&rig);
+}
+
+/*  An entry that is alone at 21 deaths of its consumers is dead; a deadline is no death, nor is an answer that the store is away. */
+static void
+test_deadly_entry_is_rejected (void **state)
 {
     (void)state;
     rig_t *rig = s_active (1);
@@ -466,15 +435,41 @@ test_deadly_entry_is_parked (void **state)
         s_credit (rig, 1, 1);
         s_advance (rig, 64 * BACKOFF_US);
         assert_int_equal (s_delivered (rig), 1);
-    }
-    for (int i = 1; i <= 21; i++) {
-        rig_peer (rig, EVENT_PEER_DOWN, KIND_ORDERING, 1, STATE_READY);
-        assert_true ((i == 21) == (strstr (rig_text (rig, false), "entry_parked") != NULL));
-        s_up (rig, 1, 1);
+        s_ack (rig, 1, 1, ERROR_DEPENDENCY_UNAVAILABLE, 1);
+        assert_false (s_has_call (rig, CALL_DELIVERY_COUNT));
         s_advance (rig, 64 * BACKOFF_US);
-        assert_int_equal (s_delivered (rig), i < 21);
+        assert_int_equal (s_delivered (rig), 1);
     }
+    for (uint64_t i = 1; i <= 21; i++) {
+        rig_peer (rig, EVENT_PEER_DOWN, KIND_ORDERING, 1, STATE_READY);
+        assert_non_null (strstr (rig_text (rig, false), ",\"died\":1}]"));
+        s_counted (rig, 1, 0, i);
+        assert_true ((i == 21) == (strstr (rig->text, "entry_dead") != NULL));
+        s_up (rig, 1, 1);
+        if (i < 21) {
+            s_advance (rig, 64 * BACKOFF_US);
+            assert_int_equal (s_delivered (rig), 1);
+        }
+    }
+    const dead_letter_t *dead = rig_sent (rig, MSG_REJECT, 0)->entries;
+    assert_string_equal (dead->reason, "its consumers died");
+    assert_int_equal (dead->attempts, 21);
     rig_destroy (&rig);
+}
+
+/*  Brokers that end again and again with a healthy entry alone on its way count nothing against it. */
+static void
+test_crash_loop_counts_nothing (void **state)
+{
+    (void)state;
+    for (int i = 0; i < 30; i++) {
+        rig_t *rig = s_active (2);
+        s_entries (rig, 5, 1, 1, 2);
+        s_ack (rig, 1, 1, ERROR_POISON, 2);
+        assert_int_equal (s_delivered (rig), 2);
+        assert_false (s_has_call (rig, CALL_DELIVERY_COUNT));
+        rig_destroy (&rig);
+    }
 }
 
 /*  While redeliveries use all the credit, fresh entries are read ahead and take every other turn. */
@@ -595,14 +590,14 @@ test_deletions_are_repeated (void **state)
         tag = s_tag (rig, CALL_JOURNAL_DELETE);
     }
     /* the repeated call takes along what fits */
-    assert_non_null (strstr (rig->text, "[{\"sale_id\":5,\"epoch\":1,\"entry_ms\":1},"));
+    assert_non_null (strstr (rig->text, "[{\"sale_id\":5,\"epoch\":1,\"entry_ms\":1," TOLD ","));
     s_deleted (rig, tag, RESULT_OK, ERROR_RECOVERING);
     s_advance (rig, RETRY_US);
     tag = s_tag (rig, CALL_JOURNAL_DELETE);
     assert_int_equal (rig_status (rig).in_flight, 301);
     s_deleted (rig, tag, RESULT_OK, ERROR_NONE);
     assert_int_equal (rig_status (rig).in_flight, 45);
-    s_deleted (rig, s_tag (rig, CALL_JOURNAL_DELETE), RESULT_OK, ERROR_STALE_EPOCH);
+    s_deleted (rig, s_tag (rig, CALL_JOURNAL_DELETE), RESULT_OK, ERROR_NONE);
     assert_int_equal (rig_status (rig).in_flight, 0);
     rig_destroy (&rig);
 }
@@ -617,14 +612,13 @@ test_deletions_go_by_sale (void **state)
     s_sale (rig, 6, 3, SALE_PAUSED);
     s_ack (rig, 1, 1, ERROR_NONE, 1);
     assert_non_null (strstr (rig->text, "{\"sale_id\":6,\"epoch\":3}"));
-    order_event_t events[] = { { .sale_id = 5, .epoch = 1, .entry_ms = 2 },
-                               { .sale_id = 6, .epoch = 3, .entry_ms = 1 } };
+    order_event_t events[] = { s_event (5, 1, 2), s_event (6, 3, 1) };
     s_deleted (rig, s_tag (rig, CALL_JOURNAL_DELETE), RESULT_OK, ERROR_NONE);
     rig_result (rig, CALL_JOURNAL_READ, read_tag, RESULT_OK, events, 2);
     assert_string_equal (
         s_ack (rig, 1, 2, ERROR_NONE, 0),
-        "call journal_delete tag=65536 [{\"sale_id\":5,\"epoch\":1,\"entry_ms\":2}]\n"
-        "call journal_delete tag=65537 [{\"sale_id\":6,\"epoch\":3,\"entry_ms\":1}]\n");
+        "call journal_delete tag=65536 [{\"sale_id\":5,\"epoch\":1,\"entry_ms\":2," TOLD "]\n"
+        "call journal_delete tag=65537 [{\"sale_id\":6,\"epoch\":3,\"entry_ms\":1," TOLD "]\n");
     rig_destroy (&rig);
 }
 
@@ -668,11 +662,13 @@ test_epoch_moves (void **state)
     assert_int_equal (s_delivered (rig), 1);
     s_ack (rig, 1, 1, ERROR_NONE, 2);
     assert_non_null (strstr (
-        rig->text, "call journal_delete tag=65536 [{\"sale_id\":5,\"epoch\":1,\"entry_ms\":1}]"));
+        rig->text,
+        "call journal_delete tag=65536 [{\"sale_id\":5,\"epoch\":1,\"entry_ms\":1," TOLD "]"));
     s_deleted (rig, 65536, RESULT_OK, ERROR_NONE);
     s_ack (rig, 1, 2, ERROR_NONE, 2);
     assert_non_null (strstr (
-        rig->text, "call journal_delete tag=65537 [{\"sale_id\":5,\"epoch\":2,\"entry_ms\":1}]"));
+        rig->text,
+        "call journal_delete tag=65537 [{\"sale_id\":5,\"epoch\":2,\"entry_ms\":1," TOLD "]"));
     rig_destroy (&rig);
 }
 
@@ -844,8 +840,12 @@ main (void)
         cmocka_unit_test (test_late_answers),
         cmocka_unit_test (test_duplicate_ack),
         cmocka_unit_test (test_lost_batch_is_split),
-        cmocka_unit_test (test_poison_is_isolated),
-        cmocka_unit_test (test_deadly_entry_is_parked),
+        cmocka_unit_test (test_poison_becomes_a_dead_letter),
+        cmocka_unit_test (test_reject_is_sent_until_it_is_answered),
+        cmocka_unit_test (test_unreadable_entry_is_rejected),
+        cmocka_unit_test (test_counting_is_repeated),
+        cmocka_unit_test (test_deadly_entry_is_rejected),
+        cmocka_unit_test (test_crash_loop_counts_nothing),
         cmocka_unit_test (test_redeliveries_do_not_starve_fresh_entries),
         cmocka_unit_test (test_lease_is_renewed),
         cmocka_unit_test (test_lost_lease_forgets),

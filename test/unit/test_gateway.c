@@ -932,6 +932,51 @@ test_answer_of_another_kind_or_type_is_dropped (void **state)
     rig_destroy (&rig);
 }
 
+static void
+test_every_question_has_its_process_and_its_answer (void **state)
+{
+    /* Orders and payments are ordering's, sales and dead letters the inventory leader's; each is answered by its one message or a refusal. */
+    (void)state;
+    static const struct {
+        message_type_t question, answer;
+        kind_t kind;
+    } questions[] = { { MSG_ORDER_CANCEL, MSG_OUTCOME, KIND_ORDERING },
+                      { MSG_PAYMENT_CREATE, MSG_PAYMENTS, KIND_ORDERING },
+                      { MSG_PAYMENT_LIST, MSG_PAYMENTS, KIND_ORDERING },
+                      { MSG_PAYMENT_EVENT, MSG_OUTCOME, KIND_ORDERING },
+                      { MSG_MOMENT_LIST, MSG_MOMENTS, KIND_ORDERING },
+                      { MSG_SALE_EDIT, MSG_SALE_REPLY, KIND_INVENTORY },
+                      { MSG_SALE_STOCK, MSG_SALE_REPLY, KIND_INVENTORY },
+                      { MSG_DEAD_LIST, MSG_DEAD_LETTERS, KIND_INVENTORY },
+                      { MSG_DEAD_CHANGE, MSG_OUTCOME, KIND_INVENTORY } };
+    static sale_t nothing; /* the largest record: as large as any entry */
+    rig_t *rig = s_rig (1);
+    rig_peer (rig, EVENT_PEER_UP, KIND_ORDERING, 2, STATE_READY);
+    rig_peer (rig, EVENT_PEER_UP, KIND_INVENTORY, 1, STATE_READY);
+    s_leader (rig);
+    for (size_t i = 0; i < sizeof questions / sizeof *questions; i++) {
+        char wanted[96];
+        header_t extras = { .batch_id = 1005 };
+        rig_message (rig, KIND_CLIENT, 5, questions[i].question, &extras, &nothing, 1);
+        snprintf (wanted, sizeof wanted, "send %s/2 %s batch=Q%zu/5 [{}]\n",
+                  kind_name (questions[i].kind), schema_message (questions[i].question)->name,
+                  i + 1);
+        assert_string_equal (s_show (rig), wanted);
+        extras.batch_id = s_qid ((uint32_t)i + 1, 5);
+        for (size_t j = 0; j < sizeof questions / sizeof *questions; j++)
+            if (questions[j].answer != questions[i].answer && questions[j].answer != MSG_OUTCOME)
+                assert_string_equal (rig_message (rig, questions[i].kind, 2, questions[j].answer,
+                                                  &extras, &nothing, 1),
+                                     "");
+        snprintf (wanted, sizeof wanted, "/5 %s batch=1005 [{}]\n",
+                  schema_message (questions[i].answer)->name);
+        assert_non_null (strstr (
+            rig_message (rig, questions[i].kind, 2, questions[i].answer, &extras, &nothing, 1),
+            wanted));
+    }
+    rig_destroy (&rig);
+}
+
 /* -------------------------------------------------------------------------- snapshots, readiness */
 
 static void
@@ -1109,6 +1154,7 @@ main (void)
         cmocka_unit_test (test_question_ends_when_the_asked_goes),
         cmocka_unit_test (test_not_leader_becomes_unavailable),
         cmocka_unit_test (test_answer_of_another_kind_or_type_is_dropped),
+        cmocka_unit_test (test_every_question_has_its_process_and_its_answer),
         cmocka_unit_test (test_snapshot_is_published_before_it_is_acknowledged),
         cmocka_unit_test (test_ready_when_everything_is_there),
         cmocka_unit_test (test_samples_are_passed_on_with_their_origin),

@@ -306,6 +306,62 @@ test_texts_have_bounds (void **state)
     assert_string_equal (text, "");
 }
 
+static bool
+s_reads_integer (const char *value, int64_t *number)
+{
+    char body[256];
+    fields_t fields;
+    snprintf (body, sizeof body, "{\"n\":%s}", value);
+    assert_true (s_parse (body));
+    fields_open (&fields, &s_body);
+    *number = fields_integer (&fields, "n", FIELD_REQUIRED, -100, 1000, 7);
+    assert_true (fields.is_wrong == (*fields.detail != 0));
+    return fields_end (&fields);
+}
+
+static void
+test_integers_may_have_a_minus_sign (void **state)
+{
+    /* As numbers are, with at most a minus sign; zero has none; as strict at both ends of the range. */
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t number;
+    } right[] = { { "0", 0 }, { "-1", -1 }, { "-100", -100 }, { "1000", 1000 }, { "42", 42 } };
+    static const char *const wrong[] = { "-0",
+                                         "-101",
+                                         "1001",
+                                         "-1.0",
+                                         "-1e1",
+                                         "1e0",
+                                         "\"-1\"",
+                                         "null",
+                                         "[-1]",
+                                         "{}",
+                                         "true",
+                                         "-9223372036854775808",
+                                         "-99999999999999999999",
+                                         "99999999999999999999",
+                                         "\"-\"",
+                                         "\"\"" };
+    int64_t number;
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+        assert_true (s_reads_integer (right[i].text, &number));
+        assert_true (number == right[i].number);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_false (s_reads_integer (wrong[i], &number));
+        assert_true (number == 7);
+    }
+    fields_t fields;
+    assert_true (s_parse ("{}"));
+    fields_open (&fields, &s_body);
+    assert_true (fields_integer (&fields, "n", FIELD_OPTIONAL, -1, 1, -5) == -5);
+    assert_true (fields_end (&fields));
+    fields_integer (&fields, "n", FIELD_REQUIRED, -1, 1, 0);
+    assert_string_equal (fields.detail, "\"n\" is missing");
+}
+
 static void
 test_unknown_fields_are_named (void **state)
 {
@@ -339,6 +395,7 @@ main (void)
         cmocka_unit_test (test_strings_mean_what_jansson_says),
         cmocka_unit_test (test_numbers_are_plain_integers),
         cmocka_unit_test (test_texts_have_bounds),
+        cmocka_unit_test (test_integers_may_have_a_minus_sign),
         cmocka_unit_test (test_unknown_fields_are_named),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

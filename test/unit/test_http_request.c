@@ -395,6 +395,45 @@ test_order_ids (void **state)
     assert_true (identity_body_hash (1, 2) <= INT64_MAX);
 }
 
+static void
+test_ids_of_payments_and_stock_changes (void **state)
+{
+    /* Named by order and key, or sale and key, under the instance's secret; never as another kind of name would be. */
+    (void)state;
+    id_key_t key = { { 5 } }, other = { { 6 } };
+    uint8_t rid[RID_BYTES] = { 0, 0, 0, 0, 0, 7, 0x80, 0, 0x80 };
+    uint8_t a[PAYMENT_ID_BYTES], b[PAYMENT_ID_BYTES], c[STOCK_OP_BYTES];
+    identity_payment (&key, rid, "k", a);
+    identity_payment (&key, rid, "k", b);
+    assert_memory_equal (a, b, sizeof a);
+    identity_payment (&key, rid, "k2", b);
+    assert_memory_not_equal (a, b, sizeof a);
+    identity_payment (&other, rid, "k", b);
+    assert_memory_not_equal (a, b, sizeof a);
+    rid[15] = 1;
+    identity_payment (&key, rid, "k", b);
+    assert_memory_not_equal (a, b, sizeof a);
+    identity_stock_op (&key, 7, "k", a);
+    identity_stock_op (&key, 7, "k", c);
+    assert_memory_equal (a, c, sizeof a);
+    identity_stock_op (&key, 8, "k", c);
+    assert_memory_not_equal (a, c, sizeof a);
+    identity_stock_op (&key, 7, "l", c);
+    assert_memory_not_equal (a, c, sizeof a);
+    assert_memory_not_equal (a, b, sizeof a);
+    static const uint8_t stock[RID_BYTES] = "stock\0\0\0\0\0\0\0\0\7kx";
+    identity_payment (&key, stock, "", a);
+    identity_stock_op (&key, 7, "kx", c);
+    assert_memory_not_equal (a, c, sizeof a);
+    /* why a byte above 0x7f goes first: only the order id of a user's number that nobody has would be the same hash */
+    uint8_t order[RID_BYTES], looks_alike[RID_BYTES] = { [15] = 'k' };
+    identity_rid (&key, UINT64_C (0xff) << 56, 0, "k", order);
+    identity_payment (&key, looks_alike, "", a);
+    assert_memory_equal (order + 9, a + 3, 7);
+    identity_rid (&key, UINT64_C (0x7f) << 56, 0, "k", order);
+    assert_memory_not_equal (order + 9, a + 3, 7);
+}
+
 int
 main (void)
 {
@@ -412,6 +451,7 @@ main (void)
         cmocka_unit_test (test_other_algorithms_and_keys_are_refused),
         cmocka_unit_test (test_deep_claims_are_never_parsed),
         cmocka_unit_test (test_order_ids),
+        cmocka_unit_test (test_ids_of_payments_and_stock_changes),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -152,6 +152,53 @@ test_update_again (void **state)
     bench_destroy (bench);
 }
 
+/*  The answer to an update is lost though the gate took it: the next look shows the version, and the receivers are told all the same. */
+static void
+test_update_whose_answer_was_lost (void **state)
+{
+    (void)state;
+    bench_t *bench = s_with_edge ();
+    sale_t edited = bench_sale (1);
+    edited.mask = SALE_HAS_PRICE_CENTS;
+    bench_ask (bench, MSG_SALE_EDIT, &edited);
+    edited.version = 4;
+    edited.price_cents = 700;
+    bench_answer (bench, CALL_SALE_EDIT, PURPOSE_QUESTION, &edited, 1);
+    bench_fail (bench, CALL_GATE_UPDATE, PURPOSE_UPDATE, RESULT_UNKNOWN);
+    bench_take (bench);
+    gate_state_t gate = bench_gate (bench);
+    gate.version = 4;
+    bench_event (bench, EVENT_TIMER);
+    bench_poll (bench, &gate);
+    const char *text = bench_take (bench);
+    assert_non_null (strstr (text, "send edge/1 SALES"));
+    assert_null (strstr (text, "SALE_REPLY"));
+    bench_ack (bench, KIND_EDGE, 1, bench_core (bench)->snapshot.sales_version);
+    assert_non_null (strstr (bench_take (bench), "send edge/1 SALE_REPLY batch=900"));
+    assert_null (bench_find (bench, CALL_GATE_UPDATE, PURPOSE_UPDATE));
+    bench_destroy (bench);
+}
+
+/*  A gate that knows only the token of a former term is told ours, once, and nobody else is. */
+static void
+test_token_is_told (void **state)
+{
+    (void)state;
+    bench_t *bench = s_with_edge ();
+    bench_pass (bench, 1000 * MS);
+    gate_state_t gate = bench_gate (bench);
+    gate.token = BENCH_TOKEN - 1;
+    bench_take (bench);
+    bench_poll (bench, &gate);
+    assert_non_null (strstr (bench_take (bench), "call gate_update [{\"sale_id\":1,\"epoch\":2,"
+                                                 "\"token\":7,\"version\":3,"));
+    bench_code (bench, CALL_GATE_UPDATE, PURPOSE_UPDATE, ERROR_NONE);
+    assert_string_equal (bench_take (bench), "");
+    bench_event (bench, EVENT_TIMER);
+    assert_null (bench_find (bench, CALL_GATE_UPDATE, PURPOSE_UPDATE));
+    bench_destroy (bench);
+}
+
 /*  Redis away: looks go on; the first answer brings a look at every gate at once. */
 static void
 test_redis_back (void **state)
@@ -229,10 +276,16 @@ int
 main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_new_edge),     cmocka_unit_test (test_pace),
-        cmocka_unit_test (test_clock_alone),  cmocka_unit_test (test_judgement),
-        cmocka_unit_test (test_update_again), cmocka_unit_test (test_redis_back),
-        cmocka_unit_test (test_bounded),      cmocka_unit_test (test_ended),
+        cmocka_unit_test (test_new_edge),
+        cmocka_unit_test (test_pace),
+        cmocka_unit_test (test_clock_alone),
+        cmocka_unit_test (test_judgement),
+        cmocka_unit_test (test_update_again),
+        cmocka_unit_test (test_update_whose_answer_was_lost),
+        cmocka_unit_test (test_token_is_told),
+        cmocka_unit_test (test_redis_back),
+        cmocka_unit_test (test_bounded),
+        cmocka_unit_test (test_ended),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@
 
 #define SECOND 1000000u
 #define TEXT_BYTES 16384u
+#define NGINX_CLOSES "client/1 DRAIN [{\"kind\":8,\"count\":1}]"
 
 typedef struct world_t {
     void *core;
@@ -142,7 +143,7 @@ s_ready_world (const char *scale)
 {
     world_t *world = s_world (scale);
     s_obey (world);
-    for (uint64_t kind = KIND_EDGE; kind <= KIND_ACCOUNT; kind++)
+    for (uint64_t kind = 0; kind < KIND_COUNT; kind++)
         for (uint64_t number = 1; number < 100; number++)
             if (world->pids[kind][number])
                 s_peer (world, EVENT_PEER_UP, kind, number, STATE_READY);
@@ -178,7 +179,7 @@ test_starts_in_order (void **state)
 {
     (void)state;
     world_t *world =
-        s_world ("edge=2 limiter=1 seckill=1 broker=1 ordering=1 inventory=1 account=1");
+        s_world ("edge=2 limiter=1 seckill=1 broker=1 ordering=1 inventory=1 account=1 provider=1");
     uint64_t kinds[16];
     size_t count = 0;
     for (size_t i = 0; i < effects_count (world->effects); i++) {
@@ -186,9 +187,10 @@ test_starts_in_order (void **state)
         if (effect->type == EFFECT_SEND && effect->header.type == MSG_RESTART)
             kinds[count++] = ((const scale_t *)effect->entries)->kind;
     }
-    const uint64_t expected[] = { KIND_BROKER,  KIND_INVENTORY, KIND_ACCOUNT, KIND_ORDERING,
-                                  KIND_SECKILL, KIND_LIMITER,   KIND_EDGE,    KIND_EDGE };
-    assert_int_equal (count, 8);
+    const uint64_t expected[] = { KIND_BROKER,   KIND_INVENTORY, KIND_ACCOUNT,
+                                  KIND_ORDERING, KIND_SECKILL,   KIND_LIMITER,
+                                  KIND_EDGE,     KIND_EDGE,      KIND_PROVIDER };
+    assert_int_equal (count, 9);
     assert_memory_equal (kinds, expected, sizeof expected);
     s_world_destroy (world);
 }
@@ -432,29 +434,121 @@ test_kills_what_hangs (void **state)
     s_world_destroy (world);
 }
 
-/*  Stopping: nginx first, then kind after kind in the reverse order of starting; done when the last has ended; nothing starts. */
+/*  Stopping: the provider's last webhooks first, then nginx, then kind after kind in the reverse order of starting; done when the last
+    has ended; nothing starts. */
 static void
 test_stops_in_order (void **state)
 {
     (void)state;
-    static const uint64_t order[] = { KIND_EDGE,    KIND_LIMITER,   KIND_SECKILL, KIND_ORDERING,
-                                      KIND_ACCOUNT, KIND_INVENTORY, KIND_BROKER };
-    world_t *world =
-        s_ready_world ("edge=1 limiter=1 seckill=1 broker=1 ordering=1 inventory=1 account=1");
+    static const uint64_t order[] = { KIND_PROVIDER, KIND_EDGE,    KIND_LIMITER,   KIND_SECKILL,
+                                      KIND_ORDERING, KIND_ACCOUNT, KIND_INVENTORY, KIND_BROKER };
+    world_t *world = s_ready_world (
+        "edge=1 limiter=1 seckill=1 broker=1 ordering=1 inventory=1 account=1 provider=1");
     s_step (world, (event_t){ .type = EVENT_STOP });
-    s_assert_says (world, "client/1 DRAIN [{\"kind\":8,\"count\":1}]");
+    s_assert_silent (world, NGINX_CLOSES);
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
         char expected[80];
         actor_status_t status;
         supervisor_class.status (world->core, &status);
-        assert_int_equal (status.in_flight, 7 - i);
+        assert_int_equal (status.in_flight, 8 - i);
         snprintf (expected, sizeof expected, "client/1 DRAIN [{\"kind\":%" PRIu64 ",\"count\":1}]",
                   order[i]);
         s_assert_says (world, expected);
+        assert_int_equal (strstr (world->text, NGINX_CLOSES) != NULL, order[i] == KIND_EDGE);
         s_clear (world);
         s_ended (world, order[i], 1);
     }
     s_assert_silent (world, "client/1");
+    s_world_destroy (world);
+}
+
+/*  Without a provider nginx closes at once, and once. */
+static void
+test_stops_without_provider (void **state)
+{
+    (void)state;
+    world_t *world = s_ready_world ("edge=1 broker=1");
+    s_step (world, (event_t){ .type = EVENT_STOP });
+    s_assert_says (world, NGINX_CLOSES);
+    s_clear (world);
+    s_ended (world, KIND_EDGE, 1);
+    s_assert_silent (world, NGINX_CLOSES);
+    s_world_destroy (world);
+}
+
+/*  The provider is started again like every other process, replaced by one beside it, and not multiplied. */
+static void
+test_provider (void **state)
+{
+    (void)state;
+    world_t *world = s_ready_world ("broker=1 provider=1");
+    world->now_us += 60 * SECOND;
+    s_ended (world, KIND_PROVIDER, 1);
+    s_assert_says (world, "send broker/1 LEAVE [{\"kind\":11,\"number\":1");
+    assert_true (s_tick (world, world->now_us));
+    assert_int_equal (s_obey (world), 1);
+    s_peer (world, EVENT_PEER_UP, KIND_PROVIDER, 1, STATE_READY);
+    s_clear (world);
+    s_ask (world, MSG_SCALE, KIND_PROVIDER, 2, 0);
+    s_assert_says (world, "\"code\":17");
+    s_assert_silent (world, "client/1");
+    s_clear (world);
+    s_ask (world, MSG_DRAIN, KIND_PROVIDER, 1, 0);
+    assert_int_equal (s_obey (world), 1);
+    s_peer (world, EVENT_PEER_UP, KIND_PROVIDER, 2, STATE_READY);
+    s_assert_says (world, "client/1 DRAIN [{\"kind\":11,\"count\":1}]");
+    s_ended (world, KIND_PROVIDER, 1);
+    s_assert_says (world, "OUTCOME batch=5");
+    s_clear (world);
+    s_ask (world, MSG_SCALE, KIND_PROVIDER, 0, 0);
+    s_assert_says (world, "client/1 DRAIN [{\"kind\":11,\"count\":2}]");
+    s_world_destroy (world);
+}
+
+static void
+s_lead (world_t *world, uint64_t number, bool leads)
+{
+    process_t process = { .kind = KIND_INVENTORY,
+                          .number = number,
+                          .pid = world->pids[KIND_INVENTORY][number],
+                          .incarnation = 500 + number,
+                          .state = STATE_READY,
+                          .leader = leads };
+    s_step (world, (event_t){ .type = EVENT_PEER_UP, .peer = &process });
+}
+
+/*  Orders that are taken go to the operators' log by the inventory that leads, with who, what, and the counts; refused ones do not; while
+    nobody leads nothing is sent. */
+static void
+test_logs_actions (void **state)
+{
+    (void)state;
+    world_t *world = s_ready_world ("broker=1 inventory=2 seckill=2");
+    s_ask (world, MSG_SCALE, KIND_SECKILL, 3, 0);
+    s_assert_silent (world, "LOG_ADD");
+    s_lead (world, 1, false);
+    s_lead (world, 2, true);
+    header_t header = { .type = MSG_SCALE, .from_kind = KIND_EDGE, .from_number = 1 };
+    scale_t scale = { .kind = KIND_SECKILL, .count = 2, .actor = "rosa" };
+    s_step (world,
+            (event_t){ .type = EVENT_MESSAGE, .header = &header, .entries = &scale, .count = 1 });
+    s_assert_says (world, "send inventory/2 LOG_ADD [{\"who\":\"rosa\",\"action\":\"actors_scale\","
+                          "\"target\":\"seckill\",\"before\":\"3\",\"after\":\"2\"}]\n");
+    s_assert_silent (world, "send inventory/1");
+    s_ask (world, MSG_RESTART, KIND_SECKILL, 0, 0);
+    s_assert_says (world, "[{\"who\":\"console\",\"action\":\"actors_restart\","
+                          "\"target\":\"seckill\",\"before\":\"2\",\"after\":\"2\"}]");
+    s_ask (world, MSG_DRAIN, KIND_INVENTORY, 1, 0);
+    s_assert_says (world, "[{\"who\":\"console\",\"action\":\"actors_drain\","
+                          "\"target\":\"inventory/1\",\"before\":\"2\",\"after\":\"2\"}]");
+    s_clear (world);
+    s_ask (world, MSG_SCALE, KIND_SECKILL, 9, 0);
+    s_ask (world, MSG_DRAIN, KIND_EDGE, 1, 0);
+    s_ask (world, MSG_SCALE, KIND_BROKER, 0, 0);
+    s_assert_silent (world, "LOG_ADD");
+    s_lead (world, 2, false);
+    s_ask (world, MSG_SCALE, KIND_EDGE, 1, 0);
+    s_assert_silent (world, "LOG_ADD");
     s_world_destroy (world);
 }
 
@@ -493,9 +587,10 @@ test_wanted_text (void **state)
     assert_true (wanted_parse (&wanted, " edge=3\nbroker=1 ", reason, sizeof reason));
     wanted_print (&wanted, text, sizeof text);
     assert_string_equal (text,
-                         "edge=3 limiter=0 seckill=0 broker=1 ordering=0 inventory=0 account=0");
-    static const char *const wrong[] = { "edge", "edge=",        "edge=x",   "edge=65",
-                                         "=1",   "supervisor=1", "edge=1,2", "edge=-1" };
+                         "edge=3 limiter=0 seckill=0 broker=1 ordering=0 inventory=0 account=0 "
+                         "provider=0");
+    static const char *const wrong[] = { "edge",         "edge=",    "edge=x",  "edge=65",   "=1",
+                                         "supervisor=1", "edge=1,2", "edge=-1", "provider=2" };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         reason[0] = 0;
         assert_false (wanted_parse (&wanted, wrong[i], reason, sizeof reason));
@@ -508,14 +603,16 @@ test_wanted_text (void **state)
 static uint64_t
 s_random_life (uint64_t seed)
 {
-    world_t *world = s_world ("edge=2 limiter=2 broker=1 ordering=1");
+    world_t *world = s_world ("edge=2 limiter=2 broker=1 ordering=1 provider=1");
     s_obey (world);
     uint64_t x = seed;
     for (int i = 0; i < 10000; i++) {
         x ^= x << 13;
         x ^= x >> 7;
         x ^= x << 17;
-        uint64_t kind = KIND_EDGE + (x >> 8) % 7, number = 1 + (x >> 16) % 4;
+        uint64_t kind = KIND_EDGE + (x >> 8) % 8, number = 1 + (x >> 16) % 4;
+        if (kind == KIND_SUPERVISOR)
+            kind = KIND_PROVIDER;
         world->text[0] = 0;
         world->now_us += (x >> 24) % 400000;
         switch (x % 8) {
@@ -572,6 +669,9 @@ main (void)
         cmocka_unit_test (test_restarts_in_place),
         cmocka_unit_test (test_kills_what_hangs),
         cmocka_unit_test (test_stops_in_order),
+        cmocka_unit_test (test_stops_without_provider),
+        cmocka_unit_test (test_provider),
+        cmocka_unit_test (test_logs_actions),
         cmocka_unit_test (test_refuses),
         cmocka_unit_test (test_wanted_text),
         cmocka_unit_test (test_random_lives),

@@ -3,6 +3,7 @@
 #include "check.h"
 #include "clock.h"
 #include "codec.h"
+#include "failpoint.h"
 #include "foreign.h"
 #include "link.h"
 #include "log.h"
@@ -147,6 +148,7 @@ s_learn_console (host_t *self, const header_t *header)
 static bool
 s_send (host_t *self, header_t *header, const record_t *record, const void *entries, size_t count)
 {
+    FAILPOINT (FAILPOINT_SEND, header->type);
     header->protocol = PROTOCOL_VERSION;
     header->message_id = ++self->message_id;
     header->from_kind = self->self.kind;
@@ -182,6 +184,7 @@ static void
 s_call (host_t *self, const effect_t *effect)
 {
     const call_t *call = schema_call (effect->call);
+    FAILPOINT (FAILPOINT_CALL, effect->call);
     switch (call->store) {
     case STORE_GATE:
         CHECK (self->gate);
@@ -248,6 +251,8 @@ s_on_result (void *context, const port_result_t *result)
 {
     host_t *self = context;
     const call_t *call = schema_call (result->call);
+    if (result->status == RESULT_OK)
+        FAILPOINT (FAILPOINT_RESULT, result->call);
     metrics_add (result->status == RESULT_OK ? METRIC_CALLS : METRIC_CALLS_FAILED, result->call, 1);
     if (result->status == RESULT_OK && call->store == STORE_GATE)
         metrics_observe (METRIC_GATE_US, (int64_t)result->took_us);
@@ -489,10 +494,14 @@ s_take (host_t *self, const header_t *header, const void *entries, size_t count)
 {
     metrics_add (METRIC_MESSAGES_RECEIVED, header->type, 1);
     metrics_add (METRIC_ENTRIES_RECEIVED, header->type, (int64_t)count);
-    if (s_handle_runtime (self, header, entries, count))
-        return;
-    event_t event = { .type = EVENT_MESSAGE, .header = header, .entries = entries, .count = count };
-    s_step (self, &event);
+    FAILPOINT (FAILPOINT_RECEIVE, header->type);
+    if (!s_handle_runtime (self, header, entries, count)) {
+        event_t event = {
+            .type = EVENT_MESSAGE, .header = header, .entries = entries, .count = count
+        };
+        s_step (self, &event);
+    }
+    FAILPOINT (FAILPOINT_STEP, header->type);
 }
 
 static void
@@ -605,7 +614,9 @@ host_inject (host_t *self, uint64_t number, message_type_t type, const header_t 
     event_t event = {
         .type = EVENT_MESSAGE, .header = &header, .entries = entries, .count = count
     };
+    FAILPOINT (FAILPOINT_RECEIVE, type);
     s_step (self, &event);
+    FAILPOINT (FAILPOINT_STEP, type);
 }
 
 /* -------------------------------------------------------------------------- metrics */
@@ -743,7 +754,8 @@ s_open_stores (host_t *self)
         void *context = options->work_context ? options->work_context (&self->params) : NULL;
         if (options->work_context && !context)
             exit (1);
-        self->work = work_port_new (options->work, context, s_on_result, self);
+        self->work =
+            work_port_new (options->work, context, options->work_threads, s_on_result, self);
         struct epoll_event watch = { .events = EPOLLIN, .data = { .u64 = SOURCE_WORK } };
         CHECK (epoll_ctl (self->epoll_fd, EPOLL_CTL_ADD, work_port_fd (self->work), &watch) == 0);
     }
@@ -799,6 +811,8 @@ host_new (const actor_class_t *class_, const host_options_t *options, const para
     self->body_bytes = malloc (BODY_BYTES_MAX);
     self->entries = calloc (BATCH_ENTRIES_MAX, sizeof (sale_t));
     CHECK (self->body_bytes && self->entries);
+    if (class_->kind != KIND_SUPERVISOR) /* it is what starts the others again */
+        FAILPOINT_OPEN (params, class_->kind, number);
     s_lock (self);
     s_name_endpoint (self);
     self->epoll_fd = epoll_create1 (EPOLL_CLOEXEC);
@@ -940,6 +954,7 @@ s_tick (host_t *self)
     if (now_us >= self->class_->wake_us (self->core)) {
         event_t event = { .type = EVENT_TIMER };
         s_step (self, &event);
+        FAILPOINT (FAILPOINT_STEP, FAILPOINT_TIMER);
     }
     s_take_loopback (self);
     s_refresh_status (self);

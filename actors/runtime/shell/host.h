@@ -16,7 +16,7 @@
 
 typedef struct host_t host_t;
 
-/*  Runs one STORE_WORK call on the worker thread (nice 10). Returns false if it could not be done
+/*  Runs one STORE_WORK call on a worker thread (nice 10). Returns false if it could not be done
  * (RESULT_REFUSED). */
 typedef bool (*host_work_fn) (void *context, call_name_t call, const void *argument, void *result);
 
@@ -29,6 +29,7 @@ typedef struct host_options_t {
                             */
     bool reads_journals;   /* a second Redis connection for STORE_JOURNAL */
     host_work_fn work;     /* NULL = no worker thread */
+    unsigned work_threads; /* that run `work`; 0 = one, which ends the calls in their order */
     void *(*work_context) (const params_t *params); /* makes the context of `work` at start; NULL
                                                        result ends the process */
 } host_options_t;

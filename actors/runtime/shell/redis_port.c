@@ -3,6 +3,7 @@
 #include "check.h"
 #include "clock.h"
 #include "embedded.h"
+#include "failpoint.h"
 #include "log.h"
 #include "metrics.h"
 #include "params_load.h"
@@ -31,6 +32,7 @@ typedef struct pending_t {
     const call_t *call;
     uint64_t tag;
     uint64_t sent_us;
+    bool is_written;               /* all of it is on its way */
     journal_position_t *positions; /* of a journal read */
     size_t position_count;
 } pending_t;
@@ -171,9 +173,15 @@ s_cleanup (void *data)
 static void
 s_set_state (redis_port_t *self, connection_t state)
 {
+    if (self->state == CONNECTED && state == DISCONNECTED)
+        metrics_add (METRIC_BREAKER_OPENINGS, DEPENDENCY_REDIS, 1);
     self->state = state;
     self->state_since_us = clock_now_us ();
     metrics_set (METRIC_GATE_CONNECTED, 0, state == CONNECTED);
+    metrics_set (METRIC_BREAKER_STATE, DEPENDENCY_REDIS,
+                 state == CONNECTED      ? BREAKER_CLOSED
+                 : state == DISCONNECTED ? BREAKER_OPEN
+                                         : BREAKER_HALF_OPEN);
 }
 
 static void
@@ -625,13 +633,32 @@ redis_port_call (redis_port_t *self, const call_t *call, const void *entries, si
     s_pending_push (self, pending);
 }
 
+/*  For failpoints only. Calls leave in order: when nothing is left to be written, all have left. */
+static void
+s_note_written (redis_port_t *self)
+{
+#ifdef MINISHOP_FAILPOINTS
+    if (!self->redis || sdslen (self->redis->c.obuf) > 0)
+        return;
+    for (pending_t *pending = self->oldest; pending; pending = pending->next)
+        if (!pending->is_written) {
+            pending->is_written = true;
+            FAILPOINT (FAILPOINT_SENT, pending->call->call);
+        }
+#else
+    (void)self;
+#endif
+}
+
 void
 redis_port_process (redis_port_t *self, uint32_t events)
 {
     if (self->redis && events & (EPOLLIN | EPOLLHUP | EPOLLERR))
         redisAsyncHandleRead (self->redis);
-    if (self->redis && events & EPOLLOUT)
+    if (self->redis && events & EPOLLOUT) {
         redisAsyncHandleWrite (self->redis);
+        s_note_written (self);
+    }
 }
 
 static uint64_t

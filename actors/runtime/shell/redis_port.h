@@ -1,6 +1,10 @@
 /*  Calls to Redis: the gate's scripts by EVALSHA, pipelined, and blocking reads of the journals.
    One connection.
 
+    The port is a circuit breaker: open while there is no connection (calls fail at once as UNAVAILABLE),
+   half-open while it connects and prepares, closed while it is connected; an answer that does not
+   come within gate_deadline_ms opens it.
+
     One place connects: socket, deadline, AUTH, run id, and, for the process that loads them, the
    scripts. Every script gets the run id of its connection, so a gate that another run of Redis
    wrote is seen as lost. A connection that breaks or is late is dropped with all its calls UNKNOWN;

@@ -2,6 +2,7 @@
 
 #include "check.h"
 #include "clock.h"
+#include "failpoint.h"
 #include "log.h"
 #include "metrics.h"
 #include "params_load.h"
@@ -44,6 +45,7 @@ typedef struct connection_t {
     uint32_t watched;
     int watched_fd;
     job_t *job;
+    bool is_written;  /* all of the job is on its way */
     PGresult *answer; /* of the job; it is complete when NULL follows */
 } connection_t;
 
@@ -56,6 +58,7 @@ struct sql_port_t {
     void *context;
     connection_t connections[CONNECTIONS_MAX];
     size_t connection_count;
+    breaker_state_t breaker;
     job_t *first, *last;
     size_t queued;
     port_failures_t failures;
@@ -76,6 +79,7 @@ sql_port_new (const params_t *params, const char *role, int epoll_fd, uint64_t e
     self->result = result;
     self->context = context;
     self->connection_count = params->sql_connections;
+    self->breaker = BREAKER_OPEN;
     return self;
 }
 
@@ -177,21 +181,43 @@ s_watch (sql_port_t *self, connection_t *connection, uint32_t wanted)
     }
 }
 
+/*  The best of all connections. */
+static connection_state_t
+s_best_state (const sql_port_t *self)
+{
+    connection_state_t best = DISCONNECTED;
+    for (size_t i = 0; i < self->connection_count; i++)
+        if (self->connections[i].state > best)
+            best = self->connections[i].state;
+    return best;
+}
+
+bool
+sql_port_is_connected (const sql_port_t *self)
+{
+    return s_best_state (self) >= IDLE;
+}
+
+static void
+s_tell_breaker (sql_port_t *self)
+{
+    connection_state_t best = s_best_state (self);
+    breaker_state_t breaker = best >= IDLE         ? BREAKER_CLOSED
+                              : best == CONNECTING ? BREAKER_HALF_OPEN
+                                                   : BREAKER_OPEN;
+    if (breaker == BREAKER_OPEN && self->breaker == BREAKER_CLOSED)
+        metrics_add (METRIC_BREAKER_OPENINGS, DEPENDENCY_POSTGRES, 1);
+    self->breaker = breaker;
+    metrics_set (METRIC_BREAKER_STATE, DEPENDENCY_POSTGRES, breaker);
+}
+
 static void
 s_set_state (sql_port_t *self, connection_t *connection, connection_state_t state)
 {
     connection->state = state;
     connection->since_us = clock_now_us ();
     metrics_set (METRIC_SQL_CONNECTED, 0, sql_port_is_connected (self));
-}
-
-bool
-sql_port_is_connected (const sql_port_t *self)
-{
-    for (size_t i = 0; i < self->connection_count; i++)
-        if (self->connections[i].state >= IDLE)
-            return true;
-    return false;
+    s_tell_breaker (self);
 }
 
 static void
@@ -304,6 +330,10 @@ s_flush (sql_port_t *self, connection_t *connection)
         s_disconnect (self, connection, PQerrorMessage (connection->pg));
     else
         s_watch (self, connection, left ? EPOLLIN | EPOLLOUT : EPOLLIN);
+    if (left == 0 && connection->job && !connection->is_written) {
+        connection->is_written = true;
+        FAILPOINT (FAILPOINT_SENT, connection->job->call->call);
+    }
 }
 
 static void
@@ -318,6 +348,7 @@ s_start_jobs (sql_port_t *self)
         self->last = self->first ? self->last : NULL;
         self->queued--;
         connection->job = job;
+        connection->is_written = false;
         s_set_state (self, connection, BUSY);
         if (!s_send (connection->pg, job))
             s_disconnect (self, connection, PQerrorMessage (connection->pg));

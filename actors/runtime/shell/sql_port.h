@@ -2,6 +2,10 @@
    fields of the argument record, rows read into structs of the result record. Calls wait in one
    queue for the first free of `sql_connections`.
 
+    The port is a circuit breaker: open while there is no connection (calls fail at once as UNAVAILABLE),
+   half-open while it connects, closed while it is connected; an answer that does not come within
+   sql_deadline_ms opens it.
+
     A statement that fails changed nothing (it is its own transaction). A connection lost under way
    leaves its call UNKNOWN: it may have been committed, and whoever asks again must be safe to
    repeat. */

@@ -60,7 +60,11 @@ def ask(port, method, path, body=None, token=None, headers=None, timeout_s=10):
 
 
 class Instance:
-    def __init__(self, environment=None, folder=None):
+    """`programs` is a folder of programs that are built already (those of a test build have failpoints); without it, and without
+    MINISHOP_BIN, scripts/run builds and starts the release."""
+
+    def __init__(self, environment=None, folder=None, programs=None):
+        self.programs = pathlib.Path(programs) if programs else BIN if "MINISHOP_BIN" in os.environ else None
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="minishop."))
         self.folder.chmod(0o755)  # the services' users must be able to enter
         self.port = free_port()
@@ -73,7 +77,8 @@ class Instance:
 
     def start(self):
         begin = time.monotonic()
-        result = subprocess.run([ROOT / "scripts/run", "--detach", "--no-demo"], cwd=ROOT, env=self.environment,
+        program = [self.programs / "minishop", "up"] if self.programs else [ROOT / "scripts/run"]
+        result = subprocess.run([*program, "--detach", "--no-demo"], cwd=ROOT, env=self.environment,
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                 timeout=START_S, check=False)
         self.started_in_s = time.monotonic() - begin
@@ -88,7 +93,8 @@ class Instance:
         self.operator = answer.body["access_token"]
 
     def stop(self):
-        subprocess.run([ROOT / "scripts/stop"], cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL,
+        program = [self.programs / "minishop", "down"] if self.programs else [ROOT / "scripts/stop"]
+        subprocess.run(program, cwd=ROOT, env=self.environment, stdin=subprocess.DEVNULL,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=120, check=False)
 
     def remove(self):
@@ -156,7 +162,8 @@ class Instance:
     # ---------------------------------------------------------------- the command line
 
     def minishop(self, *arguments, timeout_s=120):
-        return subprocess.run([ROOT / "scripts/minishop", *map(str, arguments)], cwd=ROOT, env=self.environment,
+        program = self.programs / "minishop" if self.programs else ROOT / "scripts/minishop"
+        return subprocess.run([program, *map(str, arguments)], cwd=ROOT, env=self.environment,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               timeout=timeout_s, check=False)
 

@@ -1,0 +1,120 @@
+"""Dependencies that are slow or away: what is refused, how fast, and how soon all is well again."""
+
+import os
+import signal
+import threading
+import time
+
+from outside import auditor, crowd, processes
+from outside.waiting import now_us, until
+from sales import check_books, codes_of, orders_in_database
+
+RATE_PER_S = 3000
+SLOW_S = 6                   # how long the gate is slow
+RUNS_S, STANDS_S = 0.01, 0.7  # of the gate's time while it is slow: a seventieth of what it can do
+CALM_US = 5000000            # gate: all is well again within this
+PATIENCE_S = 1.5             # a refusal for a dependency that is known to be away comes within this
+
+
+class SlowRedis(threading.Thread):
+    """Lets Redis work only a seventieth of the time, by SIGSTOP and SIGCONT: for the system it is a gate that became slow."""
+
+    def __init__(self, instance):
+        super().__init__()
+        self.pid = instance.pid_of("redis")
+        self.ends = threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.ends.is_set():
+            os.kill(self.pid, signal.SIGSTOP)
+            self.ends.wait(STANDS_S)
+            os.kill(self.pid, signal.SIGCONT)
+            self.ends.wait(RUNS_S)
+
+    def stop(self):
+        self.ends.set()
+        self.join()
+
+
+def _calm_after_us(rows, at_us):
+    """From `at_us` to the last answer that was a failure or took longer than 100 ms, of those whose attempt began after it."""
+    bad = [row.at_us for row in rows if row.at_us >= at_us and (row.status in (0, 429, 500, 502, 503, 504) or row.latency_us > 100000)]
+    return max(bad) - at_us if bad else 0
+
+
+def test_gate_becomes_slow_and_fast_again(instance):
+    """A gate that can do a fraction of what is asked: most are refused with 503, and 5 s after it is fast again all is well."""
+    tokens = instance.tokens(int(RATE_PER_S * (SLOW_S + 14)))
+    sale_id = instance.sale(1000000)
+    one = crowd.Crowd(instance.port, sale_id, tokens, log=True, connections=400, rate=RATE_PER_S, timeout_ms=10000)
+    until("the sale is under way", 20, lambda: orders_in_database(instance, sale_id) > 0)
+    time.sleep(2)  # of calm, to compare with
+    slow_us = now_us()
+    slow = SlowRedis(instance)
+    time.sleep(SLOW_S)
+    slow.stop()
+    fast_us = now_us()
+    summary = one.wait()
+    rows = list(one.rows())
+    calm_us = _calm_after_us(rows, fast_us)
+    during = [row for row in rows if slow_us <= row.at_us <= fast_us]
+    served = sum(1 for row in during if row.status == 201) / SLOW_S
+    assert set(row.status for row in rows) <= {201, 503, 429}, codes_of(summary)
+    assert calm_us <= CALM_US, f"{calm_us / 1e6:.1f} s"
+    assert max(row.at_us for row in rows) - fast_us > calm_us, "the crowd ended before calm was shown"
+    check_books(instance, sale_id, auditor.confirmed_of(rows, crowd.user_ids(tokens)))
+    return (f"{RATE_PER_S}/s offered, {served:.0f}/s served while slow ({RATE_PER_S / max(served, 1):.0f}x); "
+            f"calm {calm_us / 1e6:.1f} s after (gate 5)")
+
+
+def _timed(call):
+    begin = time.monotonic()
+    answer = call()
+    return answer, time.monotonic() - begin
+
+
+def _is_quick_503(answer, seconds):
+    return answer.status == 503 and answer.headers["Retry-After"] and seconds < PATIENCE_S
+
+
+def test_redis_away(instance):
+    """Redis stands still: purchases become quick 503s with Retry-After, pages are served from the last snapshot, and it ends with the cause."""
+    sale_id = instance.sale(100)
+    token = instance.token_list(1)[0]
+    tokens = instance.tokens(4000)
+    pid = instance.kill("redis", signal.SIGSTOP)
+    crowd_of_all = crowd.Crowd(instance.port, sale_id, tokens, connections=64, seconds=8, rate=300)
+    try:
+        until("purchases are refused quickly", 10,
+              lambda: _is_quick_503(*_timed(lambda: instance.buy(sale_id, token, "away"))), 0.1)
+        assert instance.call("GET", f"/sales/{sale_id}").status == 200
+        assert instance.call("GET", "/time").status == 200
+        until("a breaker says that it is open", 10, lambda: 2 in instance.metrics().get("minishop_breaker_state", {}).values(), 0.2)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    until("the same key is served", 30, lambda: instance.buy(sale_id, token, "away").status in (201, 409), 0.05)
+    summary = crowd_of_all.wait()
+    return str(codes_of(summary))
+
+
+def test_postgres_away(instance):
+    """PostgreSQL stands still: sales go on, what needs it is refused within its deadline, later at once; orders arrive when it is back."""
+    sale_id = instance.sale(1000)
+    tokens = instance.token_list(60)
+    pids = processes.tree(instance.pid_of("postgres"))
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        for number, token in enumerate(tokens[:50]):
+            answer = instance.buy(sale_id, token, f"k{number}")
+            assert answer.status == 201, answer
+        until("orders are refused quickly", 40, lambda: _is_quick_503(*_timed(lambda: instance.call("GET", "/orders", token=tokens[0]))), 0.1)
+        assert instance.buy(sale_id, tokens[55], "still").status == 201
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+    until("the orders are there", 60, lambda: orders_in_database(instance, sale_id) == 51, 0.1)
+    until("operators are served", 30, lambda: instance.as_operator("GET", f"/admin/sales/{sale_id}/audit").status == 200, 0.1)
+    until("orders can be read", 30, lambda: instance.call("GET", "/orders", token=tokens[0]).status == 200, 0.1)
+    assert instance.audit_at_rest(sale_id)["balanced"]
