@@ -8,7 +8,7 @@ from outside.waiting import now_us, until
 from sales import check_books, codes_of, orders_in_database
 from traps import failures
 
-VICTIMS = ("limiter", "seckill", "broker", "ordering", "inventory", "account", "edge/2")
+VICTIMS = ("limiter", "seckill", "broker", "ordering", "inventory", "account", "provider", "edge/2")
 RATE_PER_S = 800
 
 

@@ -79,41 +79,6 @@ def test_cancel_after_paid(instance):
     assert check(instance, sale_id)["paid"] == 1
 
 
-def test_cancel_eight_times_at_once(instance):
-    """Cancels of one order from every edge in the same moment give its units back once."""
-    sale_id = instance.sale(5, per_user_limit=3)
-    token, body = bought(instance, sale_id, quantity=3)
-    ports = all_ports(instance)
-    answers = at_once([lambda port=ports[number % len(ports)]: cancel(instance, body["order_id"], token, port) for number in range(8)])
-    assert {answer.status for answer in answers} == {200}, answers
-    until("the units are back", GATE_S, lambda: instance.audit(sale_id)["gate_left"] == 5, 0.05)
-    books = check(instance, sale_id, initial=5)
-    assert books["cancelled_returned"] == 3, books
-
-
-def test_cancel_before_the_row(instance):
-    """While the broker stands still an order has no row: cancelling it works all the same, its unit is sold again, and the row that comes
-    later does not bring it back to life."""
-    sale_id = instance.sale(1)
-    token, stranger = instance.token_list(2)
-    wake = stopped(instance, "broker")
-    try:
-        body = instance.buy(sale_id, token, "first").body
-        assert instance.sql(f"SELECT 1 FROM orders WHERE sale_id = {sale_id}") == []
-        done = cancel(instance, body["order_id"], token)
-        assert (done.status, done.body["status"]) == (200, "cancelled"), done
-        again, seconds = until_sold(instance, sale_id, stranger)
-        assert instance.buy(sale_id, token, "first").body["order_id"] == body["order_id"]
-    finally:
-        wake()
-    until_status(instance, again["order_id"], stranger, "pending_payment", 60)
-    assert status_of(instance, body["order_id"], token) == "cancelled"
-    check(instance, sale_id, initial=1)
-    kinds = instance.sql(f"SELECT kind FROM ledger WHERE sale_id = {sale_id} AND encode (rid, 'hex') = '{body['order_id'].replace('-', '')}'")
-    assert sorted(kinds) == [["ALLOC"], ["RETURN"]], kinds
-    return f"sold again after {seconds:.2f} s (gate 2)"
-
-
 def test_buy_again_after_cancel(instance):
     """A new key buys again after a cancel, the old key still answers the old order, and ten attempts at holding are the end of it."""
     sale_id = instance.sale(3)
@@ -241,25 +206,6 @@ def test_stock_added_and_taken(instance):
     assert (books["stock_total"], books["gate_left"], books["pending_payment"]) == (5, 0, 5), books
 
 
-def test_stock_changes_under_load(instance):
-    """Stock is added and taken from all edges while a crowd buys: every unit is accounted for."""
-    tokens = instance.tokens(3000)
-    sale_id = instance.sale(500)
-    one = crowd.Crowd(instance.port, sale_id, tokens, log=True, connections=64, rate=800, client_retries=3)
-    deltas = []
-    for number in range(20):
-        delta = 60 if number % 3 != 2 else -40
-        answer = change_stock(instance, sale_id, delta, f"op-{number}")
-        again = change_stock(instance, sale_id, delta, f"op-{number}")
-        assert answer.status in (200, 409) and (answer.status == 200 or delta < 0), answer
-        assert again.status == answer.status or answer.status == 409, (answer, again)
-        deltas.append(delta if 200 in (answer.status, again.status) else 0)
-    summary = one.wait()
-    books = check_books(instance, sale_id, auditor.confirmed_of(one.rows(), crowd.user_ids(tokens)), initial=500)
-    assert books["stock_total"] == 500 + sum(deltas), (books, deltas)
-    return f"{deltas.count(0)} refused, total {books['stock_total']}, {summary['orders']} orders"
-
-
 def test_edit_while_live(instance):
     """The price of a live sale changes for those who come after; orders and their replays keep theirs. What may not change is refused."""
     sale_id = instance.sale(5, price_cents=1000)
@@ -294,23 +240,6 @@ def test_edit_of_a_draft(instance):
     token = instance.token_list(1)[0]
     body = instance.buy(sale_id, token, "x", quantity=2).body
     assert (body["total_cents"], body["currency"]) == (10, "USD"), body
-
-
-def test_edit_under_load(instance):
-    """The price changes ten times while a crowd buys: each order has a price that was in force, and nothing else goes wrong."""
-    tokens = instance.tokens(3000)
-    sale_id = instance.sale(3000, price_cents=1000)
-    one = crowd.Crowd(instance.port, sale_id, tokens, log=True, connections=64, rate=700, client_retries=3, pay_per_mille=300)
-    prices = {1000}
-    for number in range(1, 11):
-        assert edit(instance, sale_id, price_cents=1000 + number).status == 200
-        prices.add(1000 + number)
-    summary = one.wait()
-    ids, rows = crowd.user_ids(tokens), list(one.rows())
-    check_books(instance, sale_id, auditor.confirmed_of(rows, ids), auditor.promises_of(one.acts, ids), initial=3000, prices=prices)
-    ((used,),) = instance.sql(f"SELECT count(DISTINCT price_cents) FROM orders WHERE sale_id = {sale_id}")
-    assert summary["orders"] == 3000 and int(used) > 2, (codes_of(summary), used)
-    return f"{used} prices"
 
 
 def test_pause_resume_end(instance):

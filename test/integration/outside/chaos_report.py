@@ -2,6 +2,7 @@
 
 import collections
 
+from .faults_at_random import LASTING
 from .instance import STORES
 
 # ms; ARCHITECTURE.md has the same gates
@@ -96,27 +97,41 @@ def gate_of(fault):
     return kind if kind in STORES or kind == "broker" else "actor"
 
 
+def _weight(fault):
+    """Of overlapping faults the one that takes longest counts; those that last have no gate and outweigh all."""
+    name = gate_of(fault)
+    return GATES_MS[name] if name else 1 << 62 if fault.kind in LASTING else 0
+
+
 class Recoveries:
-    """From each fault to the first confirmed order of somebody who came after it. Faults from the sell-out on, and while operators had
-    the sale paused, have no measure. Faults at the same time share one: each is charged with the worst of them."""
+    """From each fault to the first confirmed order of somebody who came after it. A time that falls into one of a larger gate, or of a
+    fault that lasts, is that one's. Faults from the sell-out on, and while operators had the sale paused, have no measure."""
 
     def __init__(self):
         self.times_ms = collections.defaultdict(list)
 
     def add(self, faults, rows, paused_us):
-        won = sorted((row.at_us, row.at_us - row.latency_us) for row in rows if row.status == 201)
         sold_out_us = min((row.at_us for row in rows if row.code == "sold_out"), default=1 << 62)
-        index = 0
-        for fault in sorted(faults, key=lambda fault: fault.at_us):
-            while index < len(won) and won[index][0] < fault.at_us:
-                index += 1
-            back_us = next((at_us for at_us, came_us in won[index:index + SERVED_WITHIN] if came_us >= fault.at_us), None)
+        spans = [(fault, back_us) for fault, back_us in self._backs(faults, rows)]
+        for fault, back_us in spans:
             name = gate_of(fault)
             if name is None or back_us is None or back_us >= sold_out_us:
                 continue
             if any(begin < back_us and fault.at_us < end for begin, end in paused_us):
                 continue
-            self.times_ms[name].append((back_us - fault.at_us) / 1000)
+            if not any(_weight(other) > GATES_MS[name] and other.at_us < back_us and fault.at_us < (other_back_us or 1 << 62)
+                       for other, other_back_us in spans):
+                self.times_ms[name].append((back_us - fault.at_us) / 1000)
+
+    @staticmethod
+    def _backs(faults, rows):
+        """(fault, time of the first confirmed order of somebody who came after its end, or None)."""
+        won = sorted((row.at_us, row.at_us - row.latency_us) for row in rows if row.status == 201)
+        index = 0
+        for fault in sorted(faults, key=lambda fault: fault.end_us):
+            while index < len(won) and won[index][0] < fault.end_us:
+                index += 1
+            yield fault, next((at_us for at_us, came_us in won[index:index + SERVED_WITHIN] if came_us >= fault.end_us), None)
 
     def lines(self):
         for name, gate_ms in GATES_MS.items():

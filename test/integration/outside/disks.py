@@ -15,7 +15,7 @@ DISK_BYTES = 6 << 30  # sparse: only what is written is taken
 
 
 class SmallDisk:
-    """An ext4 file system in a file, mounted over a folder before the instance starts. It can be filled to the last block."""
+    """An ext4 file system in a file, in the place of a folder of an instance that is stopped. It can be filled to the last block."""
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
@@ -29,16 +29,22 @@ class SmallDisk:
         with tempfile.NamedTemporaryFile(prefix="disk.", delete=False) as file:
             file.truncate(DISK_BYTES)
             self.image = file.name
-        self.folder.mkdir(parents=True, exist_ok=True)
         options = ["-q", "-m", "0", "-E", "lazy_itable_init=1,lazy_journal_init=1"]
+        old = self.folder.with_suffix(".before")
+        self.folder.rename(old)
+        self.folder.mkdir()
         is_made = (subprocess.run([mkfs, *options, self.image], check=False, capture_output=True).returncode == 0 and
                    subprocess.run(["mount", "-o", "loop", self.image, self.folder], check=False, capture_output=True).returncode == 0)
-        if not is_made:
+        if is_made:
+            (self.folder / "lost+found").rmdir()  # a database wants nothing but its own
+            subprocess.run(["cp", "-a", f"{old}/.", self.folder], check=True)
+            shutil.rmtree(old)
+        else:
             os.unlink(self.image)
             self.image = None
-            return False
-        (self.folder / "lost+found").rmdir()  # a database wants an empty folder
-        return True
+            self.folder.rmdir()
+            old.rename(self.folder)
+        return is_made
 
     def _ballast(self):
         return self.folder / "ballast"

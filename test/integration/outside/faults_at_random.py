@@ -20,6 +20,7 @@ HOLD_S = (0.3, 2.5)    # of a fault that lasts
 FSYNC_US = (20000, 100000, 300000, 1000000)
 TOGETHER = 0.2         # share of kills and freezes that hit several processes in the same moment
 SCALABLE = ("broker", "inventory", "ordering", "seckill", "limiter")
+LASTING = ("freeze", "slow fsync", "disk full", "maxmemory")
 CLOCK_SHOPPERS = 5
 # kind: share. What needs root or a tool that is not there is left out, and said.
 KINDS = {"kill": 46, "freeze": 16, "term": 10, "everything": 1, "slow fsync": 5, "disk full": 3, "maxmemory": 3, "scripts flushed": 4,
@@ -29,7 +30,7 @@ KINDS = {"kill": 46, "freeze": 16, "term": 10, "everything": 1, "slow fsync": 5,
 class Fault:
     def __init__(self, kind, name, at_us):
         self.kind, self.name, self.at_us = kind, name, at_us
-        self.replaced_ms = None
+        self.end_us = at_us  # when it was taken away, of those that last
 
 
 class Faults:
@@ -62,6 +63,8 @@ class Faults:
             getattr(self, "_" + kind.replace(" ", "_"))()
         except TooLate as late:
             self.problems.append(f"{kind}: {late}")
+        for fault in self.done[begin:]:
+            fault.end_us = max(fault.end_us, now_us() if kind in LASTING else 0)
         return self.done[begin:]
 
     # ---------------------------------------------------------------- who
@@ -93,9 +96,8 @@ class Faults:
         at_us = now_us()
         hit = {name: self._signal(name, number) for name in names}
         faults = {name: self._note(kind, name, at_us) for name, pid in hit.items() if pid}
-        for name, fault in faults.items():
+        for name in faults:
             until(f"{name} is replaced after {kind}", BACK_S, lambda name=name: self.instance.is_replaced(name, hit[name]))
-            fault.replaced_ms = (now_us() - fault.at_us) / 1000
 
     def _kill(self):
         self._end("kill", self._victims(self.actors() + list(STORES)), signal.SIGKILL)
@@ -137,11 +139,10 @@ class Faults:
                 shutil.rmtree(path, ignore_errors=True)
             elif path.suffix not in (".conf", ".acl"):
                 path.unlink(missing_ok=True)
-        fault = self._note("wipe", "redis", now_us())
+        self._note("wipe", "redis", now_us())
         os.kill(pid, signal.SIGKILL)
         until("redis is replaced after wipe", BACK_S, lambda: self.instance.is_replaced("redis", pid))
-        fault.replaced_ms = (now_us() - fault.at_us) / 1000
-
+    
     def _slow_fsync(self):
         store = self.dice.choice(("redis", "postgres"))
         try:

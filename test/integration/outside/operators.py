@@ -46,12 +46,13 @@ class Poison:
     """Makes the orders of some users unwritable, as a bug or a damaged entry would: a trigger in PostgreSQL that refuses their rows.
     What is written about them, the rejected order, is let through."""
 
-    def __init__(self, instance, user_ids):
+    def __init__(self, instance, user_ids, first="1"):
+        """`first` is an SQL expression that is evaluated before the refusal."""
         self.instance = instance
         users = ", ".join(str(int(user_id)) for user_id in user_ids)
         instance.sql(
             "CREATE OR REPLACE FUNCTION test_poison () RETURNS trigger LANGUAGE plpgsql AS"
-            " $$ BEGIN RAISE EXCEPTION 'planted poison'; END $$;"
+            f" $$ BEGIN PERFORM {first}; RAISE EXCEPTION 'planted poison'; END $$;"
             " GRANT EXECUTE ON FUNCTION test_poison () TO PUBLIC;"
             " DROP TRIGGER IF EXISTS test_poison ON orders;"
             " CREATE TRIGGER test_poison BEFORE INSERT ON orders FOR EACH ROW"
