@@ -67,6 +67,16 @@ def test_active_killed(make_instance):
     return f"new term after {', '.join(f'{ms:.0f}' for ms in leases)} ms, longest time without an order {', '.join(f'{ms:.0f}' for ms in gaps)} ms (gate 1,000)"
 
 
+def freeze_with_answers_to_come(instance, holder, sale_id):
+    """Freezes a broker while deliveries of it are out, so that their answers wait for it; returns its pid."""
+    instance.kill("ordering", signal.SIGSTOP)
+    try:
+        until("entries pile up", 20, lambda: journal(instance, sale_id)[1] > 100, 0.005)
+        return instance.kill(holder, signal.SIGSTOP)
+    finally:
+        instance.kill("ordering", signal.SIGCONT)
+
+
 def test_paused_active(make_instance):
     """The active broker is frozen beyond its lease: another one takes over; awake again, the frozen one is refused by the gates, and nothing is lost."""
     one = two_brokers(make_instance)
@@ -75,7 +85,7 @@ def test_paused_active(make_instance):
     while not refused and rounds < 12:
         rounds += 1
         holder, token = active_broker(one)
-        pid = one.kill(holder, signal.SIGSTOP)
+        pid = freeze_with_answers_to_come(one, holder, load.sale_id)
         try:
             until("the lease has passed on", 30, lambda holder=holder: active_broker(one)[0] != holder)
             rows = orders_in_database(one, load.sale_id)
