@@ -224,7 +224,7 @@ def test_captured_after_expiry(instance):
     sale_id = instance.sale(5, pay_within_s=1)
     token, body, payment_id = hanging(instance, sale_id)
     until_status(instance, body["order_id"], token, "expired", 20)
-    late = pay(instance, body["order_id"], token, "too late")
+    late = pay(instance, body["order_id"], token, "too-late")
     assert (late.status, late.body["code"]) == (409, "invalid_state"), late
     provider, event = Provider(instance), Provider.event(payment_id, body)
     at_once([lambda: provider.post(event) for _ in range(4)])

@@ -331,7 +331,7 @@ def test_pay_after_expiry(instance):
     next_token = instance.token_list(1)[0]
     other, _ = until_sold(instance, sale_id, next_token)
     Provider(instance).tell(Provider.event(payment_id, body))
-    if pay(instance, other["order_id"], next_token, "in time").status == 201:
+    if pay(instance, other["order_id"], next_token, "in-time").status == 201:
         until("it is decided", 20, lambda: status_of(instance, other["order_id"], next_token) in ("paid", "expired"), 0.05)
     assert status_of(instance, body["order_id"], token) == "expired"
     check(instance, sale_id, initial=1)
