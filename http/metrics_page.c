@@ -152,7 +152,8 @@ s_write_values (const metrics_page_t *self, text_t *text, const metric_t *metric
 {
     static const char *const names[] = {
         [LABEL_NONE] = "",           [LABEL_CODE] = "code", [LABEL_KIND] = "kind",
-        [LABEL_MESSAGE] = "message", [LABEL_CALL] = "call", [LABEL_BUCKET] = "bucket"
+        [LABEL_MESSAGE] = "message", [LABEL_CALL] = "call", [LABEL_PAYMENT] = "status",
+        [LABEL_BUCKET] = "bucket"
     };
     for (unsigned label = 0; label < METRIC_LABELS_MAX; label++) {
         const told_t *told = &source->values[metric->metric][label];

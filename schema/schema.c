@@ -232,6 +232,8 @@ metric_label_value (const metric_t *metric, uint64_t label)
         return schema_message (label) ? schema_message (label)->name : "none";
     case LABEL_CALL:
         return schema_call (label) ? schema_call (label)->name : "none";
+    case LABEL_PAYMENT:
+        return payment_status_name (label);
     case LABEL_NONE:
     case LABEL_BUCKET:
         break;

@@ -239,6 +239,7 @@ typedef enum metric_label_t {
     LABEL_KIND,
     LABEL_MESSAGE,
     LABEL_CALL,
+    LABEL_PAYMENT, /* payment_status_t */
     LABEL_BUCKET
 } metric_label_t;
 
