@@ -135,6 +135,7 @@ def test_sold_out_is_withdrawn(instance):
     assert instance.call("GET", f"/sales/{sale_id}").body["state"] == "live"
     summary, _ = crowd.run(instance.port, sale_id, instance.tokens(2 * stock), connections=32)
     assert summary["orders"] >= stock, codes_of(summary)  # more, where one expired while others still came
+    until("they have expired too", 60, lambda: instance.sql(f"SELECT count(*) FROM orders WHERE sale_id = {sale_id} AND status = 2") == [["0"]])
     check(instance, sale_id, initial=stock)
 
 
