@@ -5,7 +5,7 @@ import json
 import signal
 import time
 
-from outside import auditor
+from outside import auditor, facts
 from outside.waiting import until
 from faults import Load
 from sales import check_books, orders_in_database
@@ -154,7 +154,7 @@ def test_poison(make_instance):
     pid = one.kill("redis")
     until("redis is replaced", 30, lambda: one.is_replaced("redis", pid))
     until("the sale is open again", 30, lambda: one.buy(sale_id, tokens[201], "p").status == 201, 0.05)
-    confirmed = [auditor.Confirmed(user_of(token), "p", promise.body["order_id"], 1, promise.body["sequence"])
+    confirmed = [facts.Confirmed(user_of(token), "p", promise.body["order_id"], 1, promise.body["sequence"])
                  for token, promise in zip(tokens, promises)]
 
     def balances():
