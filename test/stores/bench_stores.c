@@ -1,4 +1,4 @@
-/*  What the stores cost: µs per entry of each gate script, rows per second of order_write. Real durability, private servers.
+/*  What the stores cost: µs per entry of each gate script, rows per second of order_write and of what changes orders. Real durability, private servers.
 
         bench_stores [entries per measurement, 102400 by default]
 
@@ -252,6 +252,102 @@ s_bench_orders (PGconn *admin, PGconn *ordering, size_t size, size_t entries)
             (double)entries / wall_us * 1e6);
 }
 
+/* -------------------------------------------------------------------------- changes of orders */
+
+#define CHANGED_MAX 20480u
+
+/*  The order_event of the n-th order of sale 2. */
+static order_event_t
+s_nth_order (uint64_t n)
+{
+    uint64_t user = (n + 1) * 0x9e3779b97f4a7c15u >> 1;
+    order_event_t event = { .sale_id = 2,
+                            .epoch = 1,
+                            .user_id = user,
+                            .quantity = 1,
+                            .price_cents = 100,
+                            .sequence = n + 1,
+                            .reserved_us = 1700000000000000,
+                            .pay_before_us = 1700000900000000 };
+    event.rid[5] = 2;
+    memcpy (event.rid + 8, &user, sizeof user);
+    return event;
+}
+
+static void
+s_tell (const char *what, double wall_us, size_t entries)
+{
+    printf ("%-44s %4d  %.0f rows/s\n", what, BATCH_ENTRIES_MAX, (double)entries / wall_us * 1e6);
+}
+
+/*  A third of the orders is paid for, a third cancelled, a third expires: what a sale may meet at its worst. */
+static void
+s_bench_changes (PGconn *admin, PGconn *ordering, size_t entries)
+{
+    static order_event_t events[BATCH_ENTRIES_MAX];
+    static order_outcome_t outcomes[BATCH_ENTRIES_MAX];
+    static payment_order_t asks[BATCH_ENTRIES_MAX];
+    static payment_t payments[BATCH_ENTRIES_MAX];
+    static payment_event_t said[BATCH_ENTRIES_MAX];
+    static payment_move_t moves[BATCH_ENTRIES_MAX];
+    static order_change_t changes[BATCH_ENTRIES_MAX];
+    double create_us = 0, take_us = 0, cancel_us = 0, expire_us = 0;
+    size_t each =
+        (entries < CHANGED_MAX ? entries : CHANGED_MAX) / BATCH_ENTRIES_MAX * BATCH_ENTRIES_MAX;
+    for (size_t n = 0; n < 3 * each; n += BATCH_ENTRIES_MAX) {
+        for (size_t i = 0; i < BATCH_ENTRIES_MAX; i++)
+            events[i] = s_nth_order (n + i);
+        s_must (sql_call (ordering, CALL_ORDER_WRITE, events, BATCH_ENTRIES_MAX, outcomes,
+                          BATCH_ENTRIES_MAX));
+    }
+    for (size_t n = 0; n < each; n += BATCH_ENTRIES_MAX) {
+        for (size_t i = 0; i < BATCH_ENTRIES_MAX; i++) {
+            order_event_t paid = s_nth_order (n + i), left = s_nth_order (each + n + i);
+            asks[i] = (payment_order_t){
+                .sale_id = 2, .user_id = paid.user_id, .key = "k", .method = "test"
+            };
+            memcpy (asks[i].rid, paid.rid, 16);
+            memcpy (asks[i].payment_id, paid.rid, 16);
+            said[i] = (payment_event_t){ .outcome = PAYMENT_CAPTURED, .amount_cents = 100 };
+            snprintf (said[i].event_id, sizeof said[i].event_id, "e%zu", n + i);
+            memcpy (said[i].rid, paid.rid, 16);
+            memcpy (said[i].payment_id, paid.rid, 16);
+            changes[i] =
+                (order_change_t){ .sale_id = 2, .user_id = left.user_id, .actor = "shopper" };
+            memcpy (changes[i].rid, left.rid, 16);
+        }
+        double at_us = s_now_us ();
+        s_must (sql_call (ordering, CALL_PAYMENT_CREATE, asks, BATCH_ENTRIES_MAX, payments,
+                          BATCH_ENTRIES_MAX));
+        create_us += s_now_us () - at_us;
+        at_us = s_now_us ();
+        s_must (sql_call (ordering, CALL_PAYMENT_EVENT_TAKE, said, BATCH_ENTRIES_MAX, moves,
+                          BATCH_ENTRIES_MAX));
+        take_us += s_now_us () - at_us;
+        at_us = s_now_us ();
+        s_must (sql_call (ordering, CALL_ORDER_CANCEL, changes, BATCH_ENTRIES_MAX, outcomes,
+                          BATCH_ENTRIES_MAX));
+        cancel_us += s_now_us () - at_us;
+        if (payments[0].code || moves[0].order_status != ORDER_PAID || outcomes[0].code)
+            exit (6);
+    }
+    PQclear (
+        PQexec (admin, "UPDATE orders SET pay_before_us = 1 WHERE sale_id = 2 AND status = 2"));
+    scan_t scan = { .limit = 512 };
+    expiry_t expiry;
+    size_t expired = 0;
+    double at_us = s_now_us ();
+    do {
+        s_must (sql_call (ordering, CALL_ORDER_EXPIRE, &scan, 1, &expiry, 1));
+        expired += expiry.expired_count;
+    } while (expiry.expired_count);
+    expire_us = s_now_us () - at_us;
+    s_tell ("payment_create", create_us, each);
+    s_tell ("payment_event_take, captured", take_us, each);
+    s_tell ("order_cancel", cancel_us, each);
+    s_tell ("order_expire (512 at once)", expire_us, expired);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -270,9 +366,11 @@ main (int argc, char **argv)
                     .per_user_limit = 1,
                     .pay_within_s = 900 };
     s_must (sql_call (admin, CALL_SALE_CREATE, &sale, 1, &sale, 1));
+    s_must (sql_call (admin, CALL_SALE_CREATE, &sale, 1, &sale, 1)); /* 2: for s_bench_changes */
     s_bench_orders (admin, ordering, 256, entries);
     s_bench_orders (admin, ordering, 64, entries);
     s_bench_orders (admin, ordering, 256, entries);
+    s_bench_changes (admin, ordering, entries);
     PQfinish (admin);
     PQfinish (ordering);
     redisFree (s_redis);

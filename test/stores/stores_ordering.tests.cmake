@@ -1,2 +1,4 @@
 # What becomes of an order, on a real PostgreSQL.
-ms_test (stores test_stores_changes ms_test_stage)
+foreach (NAME test_stores_changes test_stores_payments test_stores_race)
+  ms_test (stores ${NAME} ms_test_stage)
+endforeach ()

@@ -747,6 +747,8 @@ s_open_stores (host_t *self)
     if (options->reads_journals)
         self->journal = redis_port_new (&self->params, options->gate_user, false, self->epoll_fd,
                                         SOURCE_JOURNAL, s_on_result, self);
+    if (self->params.sql_connections < options->sql_connections)
+        self->params.sql_connections = options->sql_connections;
     if (options->sql_role)
         self->sql = sql_port_new (&self->params, options->sql_role, self->epoll_fd, SOURCE_SQL,
                                   s_on_result, self);

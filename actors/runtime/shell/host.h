@@ -25,6 +25,8 @@ typedef struct host_options_t {
                               no Redis */
     const char *sql_role;  /* role minishop_<sql_role>; password in DIR/secrets/postgres-<sql_role>;
                               NULL = no PostgreSQL */
+    size_t
+        sql_connections;   /* to PostgreSQL at least, whatever the parameter says; 0 = as it says */
     bool is_script_loader; /* this process loads the Lua scripts at every connect and after NOSCRIPT
                             */
     bool reads_journals;   /* a second Redis connection for STORE_JOURNAL */
