@@ -442,8 +442,10 @@ s_read_field (const field_t *field, const redisReply *reply, void *row)
                 return false;
         } else
             return false;
+        if (field->kind == FIELD_U64 && number < 0)
+            return false;
         memcpy (value, &number, sizeof number);
-        return field->kind == FIELD_I64 || number >= 0;
+        return true;
     case FIELD_BYTES:
         if (reply->type != REDIS_REPLY_STRING || (size_t)reply->len != field->size_bytes)
             return false;
