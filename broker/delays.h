@@ -15,8 +15,8 @@ void delays_handle_due (streams_t *self, const event_t *event, effects_t *effect
 void delays_handle_done (streams_t *self, const event_t *event, effects_t *effects);
 /*  RESULT of JOURNAL_DELETE: it may have kept a message. Before streams_handle_deleted. */
 void delays_handle_deleted (streams_t *self, const event_t *event, effects_t *effects);
-/*  A consumer took the message of this stream, and wants another one at `again_us` (0 = none). */
-void delays_handle_delivered (streams_t *self, uint32_t stream, uint64_t again_us, uint64_t now_us);
+/*  A consumer took the message of the stream with this index, and wants another one at `again_us` (0 = none). */
+void delays_handle_delivered (streams_t *self, uint32_t index, uint64_t again_us, uint64_t now_us);
 /*  When delays_call has something to do; UINT64_MAX = an answer comes first. */
 uint64_t delays_wake_us (const streams_t *self);
 

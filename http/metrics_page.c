@@ -155,6 +155,7 @@ s_write_values (const metrics_page_t *self, text_t *text, const metric_t *metric
                                          [LABEL_KIND] = "kind",
                                          [LABEL_MESSAGE] = "message",
                                          [LABEL_CALL] = "call",
+                                         [LABEL_PAYMENT] = "status",
                                          [LABEL_BUCKET] = "bucket",
                                          [LABEL_DEPENDENCY] = "dependency" };
     for (unsigned label = 0; label < METRIC_LABELS_MAX; label++) {

@@ -166,7 +166,7 @@ s_handle_cancel (exchange_t *self, order_change_t *change)
     if (!outcome.code)
         outcome.code = order_lookup_in_books (self, change->rid, change->operator, order);
     if (outcome.code)
-        order_lookup_refuse (self, &outcome);
+        order_lookup_refuse (self, &outcome, "The order is paid, or over: see its status.");
     else
         s_answer_order (self, change->operator);
 }

@@ -16,10 +16,12 @@ order_lookup_ask (exchange_t *self, message_type_t question, const void *entry,
 }
 
 void
-order_lookup_refuse (exchange_t *self, const outcome_t *outcome)
+order_lookup_refuse (exchange_t *self, const outcome_t *outcome, const char *invalid_state)
 {
-    exchange_refuse_later (self, (error_code_t)outcome->code, outcome->detail,
-                           outcome->retry_after_ms);
+    const char *detail = outcome->detail;
+    if (!*detail && outcome->code == ERROR_INVALID_STATE)
+        detail = invalid_state;
+    exchange_refuse_later (self, (error_code_t)outcome->code, detail, outcome->retry_after_ms);
 }
 
 /* -------------------------------------------------------------------------- the order */

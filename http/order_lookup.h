@@ -25,6 +25,7 @@ bool order_lookup_history_of_one (exchange_t *self, bool is_operator);
 /*  Asks what is answered by `wanted` or a refusal: ERROR_NONE with the answer, or the refusal as it came, with its words. */
 outcome_t order_lookup_ask (exchange_t *self, message_type_t question, const void *entry,
                             message_type_t wanted, answer_t *answer);
-void order_lookup_refuse (exchange_t *self, const outcome_t *outcome);
+/*  With the words that came, or else, of an order in the wrong state, `invalid_state`. */
+void order_lookup_refuse (exchange_t *self, const outcome_t *outcome, const char *invalid_state);
 
 #endif

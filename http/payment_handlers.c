@@ -79,7 +79,8 @@ handle_payment_create (exchange_t *self)
     if (!outcome.code && answer.count != 1)
         outcome.code = ERROR_INTERNAL_ERROR;
     if (outcome.code)
-        order_lookup_refuse (self, &outcome);
+        order_lookup_refuse (self, &outcome,
+                             "The order does not wait for a payment: see its status.");
     else
         s_answer_payment (self, answer.entries);
 }

@@ -242,6 +242,8 @@ metric_label_value (const metric_t *metric, uint64_t label)
         return schema_call (label) ? schema_call (label)->name : "none";
     case LABEL_DEPENDENCY:
         return dependency_name (label);
+    case LABEL_PAYMENT:
+        return payment_status_name (label);
     case LABEL_NONE:
     case LABEL_BUCKET:
         break;

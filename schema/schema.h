@@ -255,6 +255,7 @@ typedef enum metric_label_t {
     LABEL_KIND,
     LABEL_MESSAGE,
     LABEL_CALL,
+    LABEL_PAYMENT, /* payment_status_t */
     LABEL_BUCKET,
     LABEL_DEPENDENCY
 } metric_label_t;

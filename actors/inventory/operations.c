@@ -30,10 +30,11 @@
 #include "gates.h"
 #include "leadership.h"
 #include "recovery.h"
+#include "relay.h"
 #include "sales.h"
 
 #define SCAN_US (10000u * MS)    /* between two lists of what is begun */
-#define SCAN_SOON_US (500u * MS) /* when there is something that could not be taken */
+#define SCAN_SOON_US (100u * MS) /* when there is something that could not be taken */
 #define PAUSE_MIN_US (20u * MS)  /* after the first step that led nowhere */
 #define PAUSE_MAX_US (500u * MS)
 
@@ -305,6 +306,8 @@ s_readmission_answered (inventory_t *self, operation_t *operation, const event_t
     }
     operation->readmission = *row;
     operation->is_begun = operation->is_begun || row->state == DEAD_REQUEUEING;
+    if (row->code == ERROR_BUSY)
+        relay_hurry (self);
     if (row->code == ERROR_FENCED)
         s_fenced (self, operation, effects);
     else if (row->code == ERROR_STALE_EPOCH || row->code == ERROR_BUSY)

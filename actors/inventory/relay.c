@@ -222,6 +222,12 @@ s_carries (const relay_t *relay, uint64_t tag)
 }
 
 void
+relay_hurry (inventory_t *self)
+{
+    self->relay.due_us = earlier (self->relay.due_us, self->now_us);
+}
+
+void
 relay_result (inventory_t *self, const event_t *event, effects_t *effects)
 {
     relay_t *relay = &self->relay;

@@ -5,6 +5,8 @@
 
 #include "state.h"
 
+/*  Somebody waits for a release: the next list is made at once, unless a round is under way. */
+void relay_hurry (inventory_t *self);
 void relay_result (inventory_t *self, const event_t *event, effects_t *effects);
 void relay_advance (inventory_t *self, effects_t *effects);
 uint64_t relay_wake_us (const inventory_t *self);

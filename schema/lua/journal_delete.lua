@@ -24,17 +24,25 @@ local count = number (argv[2])
 if not count or count < 1 or count > ENTRIES_MAX or #argv ~= 2 + count * FIELDS or gate_key ~= '{s' .. argv[3] .. '}:g' then
     return redis.error_reply ('ERR journal_delete: wrong number of arguments or wrong key')
 end
-local ids_of, pays_of = {}, {} -- epoch → ids, and → set of the times until which their orders can be paid
+local ids_of, pays = {}, {} -- epoch → ids; set of the times until which their orders can be paid
+local sale, token_text, last_pay = argv[3], argv[8], '0'
+if string.find (token_text, '%D') then return redis.error_reply ('ERR journal_delete: malformed token') end
 for i = 1, count do
     local at = i * FIELDS - 3
-    local epoch, pay = argv[at + 1], number (argv[at + 4])
-    if argv[at] ~= argv[3] or argv[at + 5] ~= argv[8] or not pay
-        or string.find (epoch .. argv[at + 2] .. argv[at + 3] .. argv[at + 5], '%D') then
+    local epoch, ms, seq, pay = argv[at + 1], argv[at + 2], argv[at + 3], argv[at + 4]
+    if argv[at] ~= sale or argv[at + 5] ~= token_text or string.find (epoch .. ms .. seq .. pay, '%D') then
         return redis.error_reply ('ERR journal_delete: malformed entry ' .. i)
     end
-    if not ids_of[epoch] then ids_of[epoch], pays_of[epoch] = {}, {} end
-    table.insert (ids_of[epoch], argv[at + 2] .. '-' .. argv[at + 3])
-    if pay > 0 then pays_of[epoch][math.ceil (pay / BUCKET_US) * BUCKET_US] = true end
+    local ids = ids_of[epoch]
+    if not ids then
+        ids = {}
+        ids_of[epoch] = ids
+    end
+    ids[#ids + 1] = ms .. '-' .. seq
+    if pay ~= last_pay and pay ~= '0' then -- reservations of one batch have the same
+        last_pay = pay
+        pays[math.ceil (pay / BUCKET_US) * BUCKET_US] = true
+    end
 end
 
 local time = call ('TIME')
@@ -42,7 +50,7 @@ local now = time[1] * 1000000 + time[2]
 local soonest = (math.floor (now / BUCKET_US) + 1) * BUCKET_US
 local gate = call ('HMGET', gate_key, 'ep', 'ju', 'chg', 'btok')
 local prefix = string.sub (gate_key, 1, -2)
-local due_key, token, highest = prefix .. 'due', number (argv[8]), number (gate[4] or 0)
+local due_key, token, highest = prefix .. 'due', number (token_text), number (gate[4] or 0)
 
 local function answer (code, kept)
     local due = call ('ZRANGE', due_key, 0, 0)[1]
@@ -79,14 +87,13 @@ local function delete (epoch, ids)
     return deleted
 end
 
-local kept = 0
-for epoch, ids in pairs (ids_of) do
-    if delete (epoch, ids) > 0 and gate[1] then
-        for pay in pairs (pays_of[epoch]) do
-            local due = string.format ('%.0f', math.max (pay, soonest))
-            kept = kept + call ('ZADD', due_key, due, due)
-        end
+local deleted, kept = 0, 0
+for epoch, ids in pairs (ids_of) do deleted = deleted + delete (epoch, ids) end
+if deleted > 0 and gate[1] then
+    for pay in pairs (pays) do
+        local due = string.format ('%.0f', math.max (pay, soonest))
+        kept = kept + call ('ZADD', due_key, due, due)
     end
 end
-if gate[1] and token > highest then call ('HSET', gate_key, 'btok', argv[8]) end
+if gate[1] and token > highest then call ('HSET', gate_key, 'btok', token_text) end
 return answer (0, kept)

@@ -363,3 +363,48 @@ stage_finish_order (PGconn *sql, uint64_t sale_id, const uint8_t rid[16], uint64
               sale_id, status, sale_id, hex);
     PQclear (s_run (sql, statement));
 }
+
+uint64_t
+stage_poison (stage_t *self, const gate_purchase_t *purchase)
+{
+    order_event_t event;
+    char rid[33];
+    uint64_t sale_id = purchase->sale_id;
+    uint64_t epoch = stage_stat (self, sale_id).epoch;
+    assert_int_equal (stage_reserve_one (self, purchase).code, ERROR_NONE);
+    assert_int_equal (stage_journal (self, sale_id, epoch, &event, 1), 1);
+    assert_memory_equal (event.rid, purchase->rid, 16);
+    for (unsigned i = 0; i < 16; i++)
+        snprintf (rid + 2 * i, 3, "%02x", event.rid[i]);
+    stage_sql (
+        self,
+        "BEGIN; SELECT 1 FROM sale WHERE sale_id = %1$" PRIu64 " FOR UPDATE;"
+        "INSERT INTO orders (sale_id, rid, user_id, quantity, price_cents, status, sequence, "
+        "reserved_us, gate_pay_before_us, pay_before_us, committed_us, changed_us, body_hash, "
+        "trace_id, epoch, final_epoch, reason, actor) SELECT %1$" PRIu64 ", '\\x%2$s', %3$" PRIu64
+        ", %4$" PRIu64 ", %5$" PRIu64 ", 6, %6$" PRIu64 ", %7$" PRIu64 ", %8$" PRIu64 ", %8$" PRIu64
+        ", 1, 1, %9$" PRIu64 ", decode (repeat ('ab', 16), 'hex'), epoch, epoch, "
+        "'poison', 'ordering' FROM sale WHERE sale_id = %1$" PRIu64 ";"
+        "UPDATE sale_sku SET sequence = greatest (sequence, %6$" PRIu64
+        ") WHERE sale_id = %1$" PRIu64
+        ";INSERT INTO release_box (sale_id, rid, units) VALUES (%1$" PRIu64
+        ", '\\x%2$s', %4$" PRIu64 ");COMMIT",
+        sale_id, rid, event.user_id, event.quantity, event.price_cents, event.sequence,
+        event.reserved_us, event.pay_before_us, event.body_hash);
+    long long place = stage_sql_integer (
+        self,
+        "INSERT INTO dead_letter (sale_id, epoch, entry_ms, entry_seq, rid, user_id, quantity, "
+        "price_cents, sequence, reserved_us, pay_before_us, body_hash, trace_id, reason, attempts, "
+        "at_us, changed_us) VALUES (%" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64
+        ", '\\x%s', %" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64 ", %" PRIu64
+        ", %" PRIu64 ", decode (repeat ('ab', 16), 'hex'), 'poison', 5, 1, 1) RETURNING place",
+        sale_id, epoch, event.entry_ms, event.entry_seq, rid, event.user_id, event.quantity,
+        event.price_cents, event.sequence, event.reserved_us, event.pay_before_us, event.body_hash);
+    journal_position_t entry = {
+        .sale_id = sale_id, .epoch = epoch, .entry_ms = event.entry_ms, .entry_seq = event.entry_seq
+    };
+    outcome_t outcome;
+    assert_int_equal (
+        gate_call (self->broker, self->run_id, CALL_JOURNAL_DELETE, &entry, 1, &outcome, 1), 1);
+    return (uint64_t)place;
+}

@@ -72,6 +72,9 @@ long long stage_sql_integer (stage_t *self, const char *format, ...);
 void stage_sql (stage_t *self, const char *format, ...);
 /*  Makes an active order final, as a cancellation will: sale row, state, ledger, sold, release_box. Any connection of the superuser. */
 void stage_finish_order (PGconn *sql, uint64_t sale_id, const uint8_t rid[16], uint64_t status);
+/*  Reserves at the open gate, and rejects it as a poisonous entry is: rejected order, release_box row, dead letter, no journal entry. Returns
+    the letter's place. */
+uint64_t stage_poison (stage_t *self, const gate_purchase_t *purchase);
 /*  Journal of a gate's epoch as JOURNAL_READ gives it: by position. Returns the number. */
 size_t stage_journal (stage_t *self, uint64_t sale_id, uint64_t epoch, order_event_t *events,
                       size_t events_max);

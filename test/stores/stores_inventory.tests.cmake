@@ -1,2 +1,10 @@
-# The inventory core on real stores.
-ms_test (stores test_stores_inventory ms_test_stage ms_inventory)
+# The inventory core on real stores: its way through a sale, and crashes at every step of what it carries through both stores.
+if (TARGET ms_inventory)
+  add_library (ms_test_play STATIC stores/inventory_play.c)
+  target_link_libraries (ms_test_play PUBLIC ms_test_stage ms_inventory)
+endif ()
+ms_test (stores test_stores_inventory ms_test_play)
+ms_test (stores test_stores_sagas ms_test_play)
+if (TARGET test_stores_sagas)
+  set_tests_properties (test_stores_sagas PROPERTIES TIMEOUT 300)
+endif ()

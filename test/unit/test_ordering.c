@@ -1,46 +1,7 @@
 /*  Ordering: events in, effects out as text. delivery_window is 2: two writes at once, four deliveries behind them. */
 
 #include "dice.h"
-#include "ordering.h"
-#include "rig.h"
-
-#define MS 1000u
-#define PROBE_US (250 * MS)
-#define CREDIT_US (1000 * MS)
-#define TAG_PROBE 1u
-#define TAG_WRITE 0x10000u
-#define TAG_QUESTION 0x20000u
-
-static rig_t *
-s_new (void)
-{
-    static params_t params;
-    params_set_defaults (&params);
-    return rig_new (&ordering_class, &params);
-}
-
-static const char *
-s_text (rig_t *rig)
-{
-    return rig_text (rig, false);
-}
-
-static const char *
-s_probed (rig_t *rig, result_status_t status)
-{
-    return rig_result (rig, CALL_ORDER_LIST, TAG_PROBE, status, NULL, 0);
-}
-
-/*  The store is open and broker/1 has its credit. */
-static rig_t *
-s_open (void)
-{
-    rig_t *rig = s_new ();
-    rig_event (rig, EVENT_START);
-    s_probed (rig, RESULT_OK);
-    rig_peer (rig, EVENT_PEER_UP, KIND_BROKER, 1, STATE_READY);
-    return rig;
-}
+#include "ordering_bench.h"
 
 static order_event_t
 s_entry (uint8_t rid)
@@ -71,13 +32,13 @@ s_written (rig_t *rig, uint64_t place, uint8_t first, uint8_t last, error_code_t
     for (unsigned rid = first; rid <= last; rid++)
         outcomes[count++].rid[0] = (uint8_t)rid;
     outcomes[count - 1].code = code;
-    return rig_result (rig, CALL_ORDER_WRITE, TAG_WRITE + place, RESULT_OK, outcomes, count);
+    return rig_result (rig, CALL_ORDER_WRITE, TAG_PLACE + place, RESULT_OK, outcomes, count);
 }
 
 static const char *
 s_failed (rig_t *rig, uint64_t place, result_status_t status)
 {
-    return rig_result (rig, CALL_ORDER_WRITE, TAG_WRITE + place, status, NULL, 0);
+    return rig_result (rig, CALL_ORDER_WRITE, TAG_PLACE + place, status, NULL, 0);
 }
 
 static const char *
@@ -88,15 +49,6 @@ s_ask (rig_t *rig, message_type_t type, uint64_t qid, uint64_t limit)
     return rig_message (rig, KIND_EDGE, 1, type, &extras, &query, 1);
 }
 
-static const char *
-s_advance (rig_t *rig, uint64_t us)
-{
-    rig->now_us += us;
-    event_t event = { .type = EVENT_TIMER };
-    rig_step (rig, &event);
-    return s_text (rig);
-}
-
 /* -------------------------------------------------------------------------- deliveries */
 
 /*  A delivery is one order_write; its ACK comes after the answer and renews the credit. */
@@ -104,7 +56,7 @@ static void
 test_writes_then_acknowledges (void **state)
 {
     (void)state;
-    rig_t *rig = s_open ();
+    rig_t *rig = bench_open ();
     assert_string_equal (
         s_deliver (rig, 9, 1, 2),
         "call order_write tag=65536 [{\"sale_id\":5,\"epoch\":1,\"entry_ms\":1,"
@@ -125,7 +77,7 @@ static void
 test_final_outcomes_are_acknowledged (void **state)
 {
     (void)state;
-    rig_t *rig = s_open ();
+    rig_t *rig = bench_open ();
     s_deliver (rig, 9, 1, 2);
     assert_string_equal (s_written (rig, 0, 1, 2, ERROR_STALE_EPOCH),
                          "send broker/1 ACK batch=9 attempt=1 [{\"credit\":2}]\n");
@@ -146,7 +98,7 @@ static void
 test_writes_are_bounded (void **state)
 {
     (void)state;
-    rig_t *rig = s_open ();
+    rig_t *rig = bench_open ();
     for (uint8_t i = 1; i <= 6; i++)
         assert_int_equal (strlen (s_deliver (rig, i, i, i)) > 0, i <= 2);
     assert_int_equal (rig_status (rig).queue_depth, 4);
@@ -166,7 +118,7 @@ static void
 test_repeated_delivery_is_written_once (void **state)
 {
     (void)state;
-    rig_t *rig = s_open ();
+    rig_t *rig = bench_open ();
     s_deliver (rig, 9, 1, 1);
     assert_string_equal (s_deliver (rig, 9, 1, 1), "");
     s_written (rig, 0, 1, 1, ERROR_NONE);
@@ -181,7 +133,7 @@ static void
 test_refused_write_is_poison (void **state)
 {
     (void)state;
-    rig_t *rig = s_open ();
+    rig_t *rig = bench_open ();
     for (uint8_t last = 1; last <= 2; last++) {
         s_deliver (rig, 9, 1, last);
         assert_non_null (
@@ -196,7 +148,7 @@ static void
 test_unreadable_entry_is_poison (void **state)
 {
     (void)state;
-    rig_t *rig = s_open ();
+    rig_t *rig = bench_open ();
     for (int field = 0; field < 4; field++) {
         order_event_t entries[2] = { s_entry (1), s_entry (2) };
         if (field == 0)
@@ -219,7 +171,7 @@ static void
 test_incomplete_outcomes_are_not_acknowledged (void **state)
 {
     (void)state;
-    rig_t *rig = s_open ();
+    rig_t *rig = bench_open ();
     s_deliver (rig, 9, 1, 2);
     assert_non_null (strstr (s_written (rig, 0, 1, 1, ERROR_NONE), "\"code\":75"));
     s_deliver (rig, 9, 1, 2);
@@ -237,7 +189,7 @@ static void
 test_unknown_write_closes_the_store (void **state)
 {
     (void)state;
-    rig_t *rig = s_open ();
+    rig_t *rig = bench_open ();
     for (uint8_t i = 1; i <= 3; i++)
         s_deliver (rig, i, i, i);
     assert_string_equal (s_failed (rig, 0, RESULT_UNKNOWN),
@@ -250,16 +202,16 @@ test_unknown_write_closes_the_store (void **state)
                          "send broker/1 ACK batch=2 attempt=1 [{\"code\":51}]\n");
     assert_string_equal (s_deliver (rig, 4, 4, 4),
                          "send broker/1 ACK batch=4 attempt=1 [{\"code\":51}]\n");
-    assert_string_equal (s_advance (rig, PROBE_US - 1), "");
+    assert_string_equal (bench_advance (rig, PROBE_US - 1), "");
     for (int i = 0; i < 3; i++) {
-        assert_non_null (
-            strstr (s_advance (rig, i ? PROBE_US : 1), "call order_list tag=1 [{\"limit\":1}]\n"));
-        s_probed (rig, RESULT_UNAVAILABLE);
+        assert_non_null (strstr (bench_advance (rig, i ? PROBE_US : 1),
+                                 "call order_list tag=1 [{\"limit\":1}]\n"));
+        bench_probed (rig, RESULT_UNAVAILABLE);
         assert_false (rig_status (rig).is_ready);
     }
-    s_advance (rig, PROBE_US);
-    assert_string_equal (s_probed (rig, RESULT_OK), "send broker/1 CREDIT [{\"credit\":2}]\n"
-                                                    "log info store_open PostgreSQL answers\n");
+    bench_advance (rig, PROBE_US);
+    assert_string_equal (bench_probed (rig, RESULT_OK), "send broker/1 CREDIT [{\"credit\":2}]\n"
+                                                        "log info store_open PostgreSQL answers\n");
     assert_true (rig_status (rig).is_ready);
     rig_destroy (&rig);
 }
@@ -270,7 +222,7 @@ static void
 test_unavailable_write_is_repeated_once (void **state)
 {
     (void)state;
-    rig_t *rig = s_open ();
+    rig_t *rig = bench_open ();
     s_deliver (rig, 9, 1, 1);
     assert_non_null (strstr (s_failed (rig, 0, RESULT_UNAVAILABLE), "call order_write tag=65536"));
     s_written (rig, 0, 1, 1, ERROR_NONE);
@@ -286,15 +238,15 @@ static void
 test_starts_closed (void **state)
 {
     (void)state;
-    rig_t *rig = s_new ();
+    rig_t *rig = bench_new ();
     rig_event (rig, EVENT_START);
-    assert_string_equal (s_text (rig), "call order_list tag=1 [{\"limit\":1}]\n");
+    assert_string_equal (bench_text (rig), "call order_list tag=1 [{\"limit\":1}]\n");
     rig_peer (rig, EVENT_PEER_UP, KIND_BROKER, 1, STATE_READY);
-    assert_string_equal (s_text (rig), "send broker/1 CREDIT [{}]\n");
+    assert_string_equal (bench_text (rig), "send broker/1 CREDIT [{}]\n");
     assert_false (rig_status (rig).is_ready);
-    s_probed (rig, RESULT_UNAVAILABLE);
+    bench_probed (rig, RESULT_UNAVAILABLE);
     rig->now_us = ordering_class.wake_us (rig->core);
-    assert_non_null (strstr (s_advance (rig, 0), "call order_list tag=1"));
+    assert_non_null (strstr (bench_advance (rig, 0), "call order_list tag=1"));
     rig_destroy (&rig);
 }
 
@@ -305,14 +257,14 @@ static void
 test_credit_is_repeated (void **state)
 {
     (void)state;
-    rig_t *rig = s_open ();
-    assert_string_equal (s_text (rig), "send broker/1 CREDIT [{\"credit\":2}]\n");
+    rig_t *rig = bench_open ();
+    assert_string_equal (bench_text (rig), "send broker/1 CREDIT [{\"credit\":2}]\n");
     rig_peer (rig, EVENT_PEER_UP, KIND_BROKER, 2, STATE_READY);
-    assert_string_equal (s_text (rig), "send broker/2 CREDIT [{\"credit\":2}]\n");
-    assert_string_equal (s_advance (rig, CREDIT_US), "send broker/1 CREDIT [{\"credit\":2}]\n"
-                                                     "send broker/2 CREDIT [{\"credit\":2}]\n");
+    assert_string_equal (bench_text (rig), "send broker/2 CREDIT [{\"credit\":2}]\n");
+    assert_string_equal (bench_advance (rig, CREDIT_US), "send broker/1 CREDIT [{\"credit\":2}]\n"
+                                                         "send broker/2 CREDIT [{\"credit\":2}]\n");
     rig_peer (rig, EVENT_PEER_DOWN, KIND_BROKER, 1, STATE_READY);
-    assert_string_equal (s_advance (rig, CREDIT_US), "send broker/2 CREDIT [{\"credit\":2}]\n");
+    assert_string_equal (bench_advance (rig, CREDIT_US), "send broker/2 CREDIT [{\"credit\":2}]\n");
     rig_destroy (&rig);
 }
 
@@ -321,7 +273,7 @@ static void
 test_lost_broker (void **state)
 {
     (void)state;
-    rig_t *rig = s_open ();
+    rig_t *rig = bench_open ();
     for (uint8_t i = 1; i <= 4; i++)
         s_deliver (rig, i, i, i);
     rig_peer (rig, EVENT_PEER_DOWN, KIND_BROKER, 1, STATE_READY);
@@ -339,16 +291,16 @@ static void
 test_order_get (void **state)
 {
     (void)state;
-    rig_t *rig = s_open ();
+    rig_t *rig = bench_open ();
     assert_string_equal (s_ask (rig, MSG_ORDER_GET, 33, 0),
                          "call order_get tag=131072 "
                          "[{\"rid\":\"01000000000000000000000000000000\",\"user_id\":7}]\n");
     order_t order = { .rid = { 1 }, .status = ORDER_PENDING_PAYMENT };
-    assert_string_equal (rig_result (rig, CALL_ORDER_GET, TAG_QUESTION, RESULT_OK, &order, 1),
+    assert_string_equal (rig_result (rig, CALL_ORDER_GET, TAG_READ, RESULT_OK, &order, 1),
                          "send edge/1 ORDERS batch=33 "
                          "[{\"rid\":\"01000000000000000000000000000000\",\"status\":2}]\n");
     s_ask (rig, MSG_ORDER_GET, 34, 0);
-    assert_string_equal (rig_result (rig, CALL_ORDER_GET, TAG_QUESTION, RESULT_OK, NULL, 0),
+    assert_string_equal (rig_result (rig, CALL_ORDER_GET, TAG_READ, RESULT_OK, NULL, 0),
                          "send edge/1 OUTCOME batch=34 [{\"code\":8}]\n");
     rig_destroy (&rig);
 }
@@ -358,13 +310,13 @@ static void
 test_order_list (void **state)
 {
     (void)state;
-    rig_t *rig = s_open ();
+    rig_t *rig = bench_open ();
     assert_non_null (strstr (s_ask (rig, MSG_ORDER_LIST, 33, 100000), "\"limit\":256}]"));
-    assert_string_equal (rig_result (rig, CALL_ORDER_LIST, TAG_QUESTION, RESULT_OK, NULL, 0),
+    assert_string_equal (rig_result (rig, CALL_ORDER_LIST, TAG_READ, RESULT_OK, NULL, 0),
                          "send edge/1 ORDERS batch=33 []\n");
     s_ask (rig, MSG_ORDER_LIST, 34, 20);
     static order_t orders[300];
-    rig_result (rig, CALL_ORDER_LIST, TAG_QUESTION, RESULT_OK, orders, 300);
+    rig_result (rig, CALL_ORDER_LIST, TAG_READ, RESULT_OK, orders, 300);
     assert_int_equal (rig_sent (rig, MSG_ORDERS, 0)->count, 256);
     rig_destroy (&rig);
 }
@@ -374,19 +326,18 @@ static void
 test_questions_are_always_answered (void **state)
 {
     (void)state;
-    rig_t *rig = s_open ();
+    rig_t *rig = bench_open ();
     s_ask (rig, MSG_ORDER_GET, 33, 0);
-    assert_string_equal (rig_result (rig, CALL_ORDER_GET, TAG_QUESTION, RESULT_UNKNOWN, NULL, 0),
+    assert_string_equal (rig_result (rig, CALL_ORDER_GET, TAG_READ, RESULT_UNKNOWN, NULL, 0),
                          "send edge/1 OUTCOME batch=33 [{\"code\":51}]\n");
     s_ask (rig, MSG_ORDER_GET, 34, 0);
-    assert_non_null (
-        strstr (rig_result (rig, CALL_ORDER_GET, TAG_QUESTION, RESULT_REFUSED, NULL, 0),
-                "send edge/1 OUTCOME batch=34 [{\"code\":18}]\n"));
+    assert_non_null (strstr (rig_result (rig, CALL_ORDER_GET, TAG_READ, RESULT_REFUSED, NULL, 0),
+                             "send edge/1 OUTCOME batch=34 [{\"code\":18}]\n"));
     for (uint64_t i = 0; i < ORDERING_QUESTIONS_MAX; i++)
         assert_non_null (strstr (s_ask (rig, MSG_ORDER_GET, 100 + i, 0), "call order_get"));
     assert_string_equal (s_ask (rig, MSG_ORDER_GET, 35, 0),
                          "send edge/1 OUTCOME batch=35 [{\"code\":50}]\n");
-    rig_result (rig, CALL_ORDER_GET, TAG_QUESTION + 500, RESULT_OK, NULL, 0);
+    rig_result (rig, CALL_ORDER_GET, TAG_READ + 500, RESULT_OK, NULL, 0);
     assert_non_null (strstr (s_ask (rig, MSG_ORDER_GET, 36, 0), "call order_get tag=131572"));
     rig_event (rig, EVENT_STOP);
     assert_string_equal (s_ask (rig, MSG_ORDER_GET, 37, 0),
@@ -399,7 +350,7 @@ static void
 test_questions_while_closed (void **state)
 {
     (void)state;
-    rig_t *rig = s_new ();
+    rig_t *rig = bench_new ();
     rig_event (rig, EVENT_START);
     assert_string_equal (s_ask (rig, MSG_ORDER_LIST, 33, 20),
                          "send edge/1 OUTCOME batch=33 [{\"code\":51}]\n");
@@ -413,11 +364,11 @@ static void
 test_stop_finishes_writes (void **state)
 {
     (void)state;
-    rig_t *rig = s_open ();
+    rig_t *rig = bench_open ();
     for (uint8_t i = 1; i <= 3; i++)
         s_deliver (rig, i, i, i);
     rig_event (rig, EVENT_STOP);
-    assert_string_equal (s_text (rig), "send broker/1 CREDIT [{}]\n");
+    assert_string_equal (bench_text (rig), "send broker/1 CREDIT [{}]\n");
     assert_string_equal (s_deliver (rig, 4, 4, 4),
                          "send broker/1 ACK batch=4 attempt=1 [{\"code\":51}]\n");
     assert_int_equal (rig_status (rig).in_flight, 3);
@@ -433,7 +384,7 @@ static void
 test_refuses_other_messages (void **state)
 {
     (void)state;
-    rig_t *rig = s_open ();
+    rig_t *rig = bench_open ();
     order_event_t entry = s_entry (1);
     uint64_t digest = ordering_class.digest (rig->core);
     rig_message (rig, KIND_EDGE, 1, MSG_DELIVER, NULL, &entry, 1);
@@ -503,7 +454,7 @@ s_answer_call (rig_t *rig, dice_t *dice, uint64_t failures_of_100)
         rig_result (rig, call, tag, status, NULL, 0);
     else if (call == CALL_ORDER_WRITE) {
         run.written += count;
-        s_written (rig, tag - TAG_WRITE, rid, (uint8_t)(rid + count - 1), ERROR_NONE);
+        s_written (rig, tag - TAG_PLACE, rid, (uint8_t)(rid + count - 1), ERROR_NONE);
     } else
         rig_result (rig, call, tag, RESULT_OK, NULL, 0);
     s_take_effects (rig);
@@ -515,7 +466,7 @@ static void
 test_random (void **state)
 {
     (void)state;
-    rig_t *rig = s_open ();
+    rig_t *rig = bench_open ();
     dice_t dice = dice_seeded (7);
     for (uint64_t i = 0; i < RANDOM_STEPS; i++) {
         uint64_t roll = dice_roll (&dice, 100);
@@ -531,7 +482,7 @@ test_random (void **state)
         } else if (roll < 95) {
             s_answer_call (rig, &dice, 2);
         } else {
-            s_advance (rig, dice_roll (&dice, 300 * MS));
+            bench_advance (rig, dice_roll (&dice, 300 * MS));
             s_take_effects (rig);
         }
     }

@@ -506,7 +506,7 @@ test_provider (void **state)
 }
 
 static void
-s_lead (world_t *world, uint64_t number, bool leads)
+s_lead (world_t *world, event_type_t type, uint64_t number, bool leads)
 {
     process_t process = { .kind = KIND_INVENTORY,
                           .number = number,
@@ -514,7 +514,7 @@ s_lead (world_t *world, uint64_t number, bool leads)
                           .incarnation = 500 + number,
                           .state = STATE_READY,
                           .leader = leads };
-    s_step (world, (event_t){ .type = EVENT_PEER_UP, .peer = &process });
+    s_step (world, (event_t){ .type = type, .peer = &process });
 }
 
 /*  Orders that are taken go to the operators' log by the inventory that leads, with who, what, and the counts; refused ones do not; while
@@ -526,8 +526,8 @@ test_logs_actions (void **state)
     world_t *world = s_ready_world ("broker=1 inventory=2 seckill=2");
     s_ask (world, MSG_SCALE, KIND_SECKILL, 3, 0);
     s_assert_silent (world, "LOG_ADD");
-    s_lead (world, 1, false);
-    s_lead (world, 2, true);
+    s_lead (world, EVENT_PEER_UP, 1, false);
+    s_lead (world, EVENT_PEER_UP, 2, true);
     header_t header = { .type = MSG_SCALE, .from_kind = KIND_EDGE, .from_number = 1 };
     scale_t scale = { .kind = KIND_SECKILL, .count = 2, .actor = "rosa" };
     s_step (world,
@@ -546,8 +546,12 @@ test_logs_actions (void **state)
     s_ask (world, MSG_DRAIN, KIND_EDGE, 1, 0);
     s_ask (world, MSG_SCALE, KIND_BROKER, 0, 0);
     s_assert_silent (world, "LOG_ADD");
-    s_lead (world, 2, false);
+    s_lead (world, EVENT_PEER_UP, 2, false);
     s_ask (world, MSG_SCALE, KIND_EDGE, 1, 0);
+    s_assert_silent (world, "LOG_ADD");
+    s_lead (world, EVENT_PEER_UP, 2, true);
+    s_lead (world, EVENT_PEER_DOWN, 2, true);
+    s_ask (world, MSG_SCALE, KIND_EDGE, 2, 0);
     s_assert_silent (world, "LOG_ADD");
     s_world_destroy (world);
 }
