@@ -2,7 +2,8 @@
 
 from collections import Counter
 
-from .facts import (CANCELLED, EXPIRED, PAID, PAY_CAPTURED, PAY_DECLINED, PAY_PENDING, PAY_REFUND_DUE, PAY_REFUNDED, REFUNDED, REJECTED)
+from .facts import (CANCELLED, EXPIRED, PAID, PAY_CAPTURED, PAY_DECLINED, PAY_PENDING, PAY_REFUND_DUE, PAY_REFUNDED, PENDING, REFUNDED,
+                    REJECTED)
 
 
 def decisions(facts):
@@ -45,7 +46,7 @@ def money(facts):
             yield f"I7 order {order.rid} is refunded, and no payment of it is"
     for payment in facts.payments:
         yield from _amount(payment, orders.get(payment.rid))
-    yield from _events(facts)
+    yield from _events(facts, {order.rid for order in facts.orders if order.status == PENDING})
 
 
 def _amount(payment, order):
@@ -55,7 +56,7 @@ def _amount(payment, order):
         yield f"I7 payment {payment.payment_id} of {payment.amount_cents} cents is of an order of {order.quantity * order.price_cents}"
 
 
-def _events(facts):
+def _events(facts, payable):
     """What the provider said of a payment, against what became of it."""
     said = {payment.payment_id: Counter() for payment in facts.payments}
     amount = {payment.payment_id: payment.amount_cents for payment in facts.payments}
@@ -73,7 +74,8 @@ def _events(facts):
         if payment.status == PAY_REFUNDED and count[PAY_REFUNDED] != 1 or payment.status != PAY_REFUNDED and count[PAY_REFUNDED]:
             yield f"I7 payment {payment.payment_id} of status {payment.status} was refunded {count[PAY_REFUNDED]} times by the provider"
         waiting["refunds are still due"] += payment.status == PAY_REFUND_DUE
-        waiting["payments are undecided"] += payment.status == PAY_PENDING and payment.outcome != "hang"
+        # Of an order that cannot be paid any more the provider is not asked again: what it never told stays undecided.
+        waiting["payments are undecided"] += payment.status == PAY_PENDING and payment.outcome != "hang" and payment.rid in payable
     for what, count in waiting.items():
         if count:
             yield f"I7 {count} {what}"

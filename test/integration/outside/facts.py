@@ -17,6 +17,7 @@ Event = namedtuple("Event", "event_id payment_id outcome amount_cents")
 StockOp = namedtuple("StockOp", "op_id delta state")
 
 REST_S = 60
+SOON_US = 30000000
 
 
 class Facts:
@@ -108,15 +109,18 @@ def _read_gate(instance, sale_id, facts):
 
 
 def unrest(instance, sale_id):
-    """What still moves in PostgreSQL, as {name: count} of what is not 0: payments that a provider has still to decide, money on its way
-    back, units on their way to the gate, stock changes and requeues half done."""
+    """What still moves in PostgreSQL, as {name: count} of what is not 0: payments that a provider has still to decide (of an order that
+    cannot be paid any more nobody asks again), orders whose time is nearly over, money on its way back, units on their way to the gate,
+    stock changes and requeues half done."""
     ((*counts,),) = instance.sql(f"""SELECT
-        (SELECT count(*) FROM payment WHERE sale_id = {sale_id} AND status = {PAY_PENDING} AND outcome <> 'hang'),
+        (SELECT count(*) FROM payment p JOIN orders o USING (rid, sale_id)
+         WHERE p.sale_id = {sale_id} AND p.status = {PAY_PENDING} AND p.outcome <> 'hang' AND o.status = {PENDING}),
+        (SELECT count(*) FROM orders WHERE sale_id = {sale_id} AND status = {PENDING} AND pay_before_us < clock_us () + {SOON_US}),
         (SELECT count(*) FROM payment WHERE sale_id = {sale_id} AND status = {PAY_REFUND_DUE}),
         (SELECT count(*) FROM release_box WHERE sale_id = {sale_id}),
         (SELECT count(*) FROM stock_op WHERE sale_id = {sale_id} AND state = {OP_BEGUN}),
         (SELECT count(*) FROM dead_letter WHERE sale_id = {sale_id} AND state = {DEAD_REQUEUEING})""")
-    names = ("undecided payments", "refunds due", "release box", "stock changes", "requeues")
+    names = ("undecided payments", "orders about to expire", "refunds due", "release box", "stock changes", "requeues")
     return {name: int(count) for name, count in zip(names, counts) if int(count)}
 
 

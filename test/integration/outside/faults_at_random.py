@@ -15,7 +15,9 @@ from .waiting import TooLate, now_us, until
 
 BACK_S = 60            # within this a replaced process must be there again
 SCALE_S = 120
-FREEZE_S = (0.1, 3.0)
+FREEZE_S = (0.1, 2.5)
+LONG_FREEZE_S = (3.2, 5.0)  # longer than a lease
+LONG_SHARE = 0.25
 HOLD_S = (0.3, 2.5)    # of a fault that lasts
 FSYNC_US = (20000, 100000, 300000, 1000000)
 TOGETHER = 0.2         # share of kills and freezes that hit several processes in the same moment
@@ -93,8 +95,8 @@ class Faults:
 
     def _end(self, kind, names, number):
         """Signals all of them at once, then waits until each is replaced."""
-        at_us = now_us()
         hit = {name: self._signal(name, number) for name in names}
+        at_us = now_us()  # when the last of them was hit: only then is nobody left who could serve
         faults = {name: self._note(kind, name, at_us) for name, pid in hit.items() if pid}
         for name in faults:
             until(f"{name} is replaced after {kind}", BACK_S, lambda name=name: self.instance.is_replaced(name, hit[name]))
@@ -112,7 +114,7 @@ class Faults:
     def _freeze(self):
         at_us = now_us()
         pids = {name: self._signal(name, signal.SIGSTOP) for name in self._victims(self.actors() + list(STORES))}
-        time.sleep(self.dice.uniform(*FREEZE_S))
+        time.sleep(self.dice.uniform(*(LONG_FREEZE_S if self.dice.random() < LONG_SHARE else FREEZE_S)))
         for name, pid in pids.items():
             if pid:
                 self._note("freeze", name, at_us)
