@@ -64,11 +64,10 @@ s_drop (inventory_t *self, effects_t *effects)
     while (cleanup->next_row < cleanup->row_count &&
            sales_find (self, cleanup->rows[cleanup->next_row].sale_id))
         cleanup->next_row++;
-    if (!leadership_is_held (self))
-        s_rest (self);
-    else if (cleanup->next_row < cleanup->row_count)
+    bool is_led = leadership_is_held (self);
+    if (is_led && cleanup->next_row < cleanup->row_count)
         s_call_row (self, CALL_GATE_DROP, effects);
-    else if (cleanup->row_count == DROPS_MAX)
+    else if (is_led && cleanup->row_count == DROPS_MAX)
         s_list (self, effects);
     else
         s_rest (self);

@@ -107,10 +107,10 @@ typedef struct recovery_t {
 
 typedef struct live_sale_t {
     bool is_used;
-    bool is_archived; /* gone from SALE_LIVE; its end is being told */
-    sale_t sale;      /* PostgreSQL's row; sales_describe adds what the gate says */
-    uint64_t epoch;   /* highest that PostgreSQL is known to have given */
-    uint64_t stamp;   /* snapshot version of the last change; 0 = not to be shown yet */
+    bool is_archived;      /* gone from SALE_LIVE; its end is being told */
+    sale_t sale;           /* PostgreSQL's row; sales_describe adds what the gate says */
+    uint64_t epoch;        /* highest that PostgreSQL is known to have given */
+    uint64_t stamp;        /* snapshot version of the last change; 0 = not to be shown yet */
     uint64_t told_version; /* of the sale at its last stamp */
     uint64_t pass;         /* reload that saw it last */
     uint64_t

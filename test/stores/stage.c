@@ -367,7 +367,7 @@ stage_finish_order (PGconn *sql, uint64_t sale_id, const uint8_t rid[16], uint64
 uint64_t
 stage_poison (stage_t *self, const gate_purchase_t *purchase)
 {
-    order_event_t event;
+    order_event_t event = { 0 };
     char rid[33];
     uint64_t sale_id = purchase->sale_id;
     uint64_t epoch = stage_stat (self, sale_id).epoch;

@@ -369,6 +369,120 @@ test_storm (void **state)
     assert_true (storm.kills > 0 && storm.rebuilds > 0 && storm.stocks > 0 && storm.cancels > 0);
 }
 
+/* -------------------------------------------------------------------------- two leaders */
+
+/*  Turns until the next call would be this one. */
+static void
+s_turn_up_to (play_t *self, call_name_t call)
+{
+    WAIT (self, self->call_count > 0 && self->calls[0].call == call);
+}
+
+static void
+s_pause_before (play_t *paused, play_t *next, saga_t saga, call_name_t call)
+{
+    wish_t wish = { 0 };
+    s_new_sale (paused);
+    uint64_t pumped_count = paused->pumped_count;
+    assert_int_equal (play_reserve (paused, 1).code, ERROR_NONE);
+    WAIT (paused, paused->pumped_count == pumped_count + 1);
+    if (saga == SAGA_REQUEUE) {
+        gate_purchase_t purchase = s_purchase (paused, 2, 1);
+        wish.letter = (dead_change_t){ .requeue = 1, .actor = "ann" };
+        wish.letter.place = stage_poison (paused->stage, &purchase);
+    } else {
+        wish.change = s_change (paused->sale_id, saga == SAGA_ADD ? CHANGE : -CHANGE);
+    }
+    play_send (paused, saga == SAGA_REQUEUE ? MSG_DEAD_CHANGE : MSG_SALE_STOCK, &wish);
+    s_turn_up_to (paused, call);
+
+    next->sale_id = paused->sale_id;
+    next->epoch_shown = 0;
+    play_start (next, 2);
+    WAIT (next, !s_is_under_way (next));
+    s_assert_end (next, saga);
+    uint64_t token = (uint64_t)stage_sql_integer (next->stage, "SELECT token FROM lease");
+    assert_int_equal (stage_stat (next->stage, next->sale_id).token, token);
+    char before[41], after[41];
+    stage_digest (next->stage, before);
+    while (paused->call_count > 0 && paused->calls[0].call != CALL_LEASE_TAKE)
+        play_turn (paused);
+    stage_digest (next->stage, after);
+    assert_string_equal (before, after);
+    play_turn_for (paused, 100000);
+    WAIT (paused, paused->answer_type);
+    /* another leads, or, where PostgreSQL knows it, what became of it */
+    assert_int_equal (paused->answer_type, MSG_OUTCOME);
+    assert_true (paused->outcome.code == ERROR_NOT_LEADER ||
+                 (call == CALL_ORDER_READMIT && paused->outcome.code == ERROR_NONE));
+    actor_status_t status;
+    inventory_class.status (paused->core, &status);
+    assert_false (status.is_leader);
+    stage_digest (next->stage, after);
+    assert_string_equal (before, after);
+    s_assert_end (next, saga);
+    play_end (next);
+}
+
+static void
+test_paused_leader (void **state)
+{
+    /* A leader stands still before a call; another takes over and ends the operation. When the first goes on, nothing that it sends changes
+     * anything, and it leads no more. */
+    (void)state;
+    static play_t paused, next;
+    static const struct {
+        saga_t saga;
+        call_name_t call;
+    } rows[] = { { SAGA_ADD, CALL_GATE_STOCK },       { SAGA_TAKE, CALL_GATE_STOCK },
+                 { SAGA_TAKE, CALL_STOCK_DONE },      { SAGA_REQUEUE, CALL_GATE_RELEASE },
+                 { SAGA_REQUEUE, CALL_RELEASE_DONE }, { SAGA_REQUEUE, CALL_GATE_READMIT },
+                 { SAGA_REQUEUE, CALL_ORDER_READMIT } };
+    play_end (&s_play);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        play_t *both[] = { &paused, &next };
+        for (size_t n = 0; n < 2; n++) {
+            *both[n] = (play_t){ .stage = s_play.stage, .pumps = true, .params = s_play.params };
+            both[n]->params.lease_ms = 300;
+            both[n]->effects = effects_new ();
+        }
+        play_start (&paused, 1);
+        s_pause_before (&paused, &next, rows[i].saga, rows[i].call);
+        play_kill (&paused);
+        effects_destroy (&paused.effects);
+        effects_destroy (&next.effects);
+    }
+    play_start (&s_play, 1);
+}
+
+static void
+test_archived_gate_goes (void **state)
+{
+    /* A day after its end a sale's keys are gone from Redis, and no recovery builds them again. */
+    (void)state;
+    play_t *self = &s_play;
+    s_new_sale (self);
+    uint64_t pumped_count = self->pumped_count;
+    assert_int_equal (play_reserve (self, 1).code, ERROR_NONE);
+    WAIT (self, self->pumped_count == pumped_count + 1);
+    stage_sql (self->stage,
+               "UPDATE sale SET state = 4, ended_at_ms = clock_us () / 1000 - 90000000 WHERE "
+               "sale_id = %" PRIu64,
+               self->sale_id);
+    s_start_again (self);
+    WAIT (self, stage_redis_integer (self->stage, "EXISTS {s%d}:g {s%d}:1:r {s%d}:1:x {s%d}:1:o",
+                                     (int)self->sale_id, (int)self->sale_id, (int)self->sale_id,
+                                     (int)self->sale_id) == 0);
+    WAIT (self,
+          stage_sql_integer (self->stage, "SELECT dropped_epoch FROM sale WHERE sale_id = %" PRIu64,
+                             self->sale_id) == 1);
+    play_turn_for (self, 300000);
+    assert_int_equal (stage_redis_integer (self->stage, "EXISTS {s%d}:g", (int)self->sale_id), 0);
+    query_t query = { .sale_id = self->sale_id };
+    assert_int_equal (play_ask (self, MSG_SALE_AUDIT, &query), MSG_AUDIT);
+    assert_true (self->audit.balanced);
+}
+
 int
 main (void)
 {
@@ -377,6 +491,8 @@ main (void)
         cmocka_unit_test (test_take_cut_at_every_step),
         cmocka_unit_test (test_requeue_cut_at_every_step),
         cmocka_unit_test (test_storm),
+        cmocka_unit_test (test_paused_leader),
+        cmocka_unit_test (test_archived_gate_goes),
     };
     return cmocka_run_group_tests (tests, s_set_up, s_tear_down);
 }

@@ -4,7 +4,8 @@
 set (ALLOCATION_TRAP_OPTIONS -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc)
 
 set (INVENTORY_TESTS test_inventory_lease test_inventory_gates test_inventory_recovery test_inventory_relay
-                     test_inventory_admin test_inventory_audit test_inventory_snapshot)
+                     test_inventory_admin test_inventory_audit test_inventory_snapshot test_inventory_operations
+                     test_inventory_cleanup test_inventory_traces)
 foreach (NAME ${INVENTORY_TESTS})
   ms_test (unit ${NAME} ms_inventory)
 endforeach ()

@@ -276,16 +276,11 @@ int
 main (void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test (test_new_edge),
-        cmocka_unit_test (test_pace),
-        cmocka_unit_test (test_clock_alone),
-        cmocka_unit_test (test_judgement),
-        cmocka_unit_test (test_update_again),
-        cmocka_unit_test (test_update_whose_answer_was_lost),
-        cmocka_unit_test (test_token_is_told),
-        cmocka_unit_test (test_redis_back),
-        cmocka_unit_test (test_bounded),
-        cmocka_unit_test (test_ended),
+        cmocka_unit_test (test_new_edge),      cmocka_unit_test (test_pace),
+        cmocka_unit_test (test_clock_alone),   cmocka_unit_test (test_judgement),
+        cmocka_unit_test (test_update_again),  cmocka_unit_test (test_update_whose_answer_was_lost),
+        cmocka_unit_test (test_token_is_told), cmocka_unit_test (test_redis_back),
+        cmocka_unit_test (test_bounded),       cmocka_unit_test (test_ended),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
