@@ -108,12 +108,12 @@ s_append (const char *path, const char *line)
 static void
 s_note_seen (failpoint_moment_t moment, uint64_t number)
 {
-    char line[LINE_BYTES_MAX];
+    char point[POINT_BYTES_MAX], line[LINE_BYTES_MAX];
     if (s_points.is_seen[moment][number])
         return;
     s_points.is_seen[moment][number] = true;
-    s_print_point (moment, number, line);
-    strcat (line, "\n");
+    s_print_point (moment, number, point);
+    snprintf (line, sizeof line, "%s\n", point);
     s_append (s_points.seen, line);
 }
 

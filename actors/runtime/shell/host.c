@@ -360,8 +360,11 @@ s_on_link_change (void *context, link_change_t change, const process_t *process)
 {
     host_t *self = context;
     if (change == LINK_CONNECTED) {
-        if (process->kind == KIND_BROKER)
+        if (process->kind == KIND_BROKER) {
+            /* whoever is there now is to tell all, itself first of all */
+            *s_topology_version (self, process->number) = 0;
             s_heartbeat (self);
+        }
         if (process->incarnation)
             s_tell_peer (self, EVENT_PEER_UP, process);
         return;
@@ -407,6 +410,16 @@ s_is_named (const process_t *processes, size_t count, const process_t *peer)
         if (processes[i].incarnation == peer->incarnation)
             return true;
     return false;
+}
+
+/*  Nobody knows yet who is at the other end of the pipe to this broker: what was taken for the end of this incarnation may have been that
+ * of the one before. */
+static bool
+s_is_awaited (const host_t *self, const header_t *header)
+{
+    const process_t *broker = links_find (self->links, KIND_BROKER, header->from_number, 0);
+    return header->from_kind == KIND_BROKER && header->type == MSG_TOPOLOGY && broker &&
+           broker->incarnation == 0;
 }
 
 /*  A broker that has just started, or is wrong, must not tear down what works: a peer that it does
@@ -529,7 +542,8 @@ s_receive (host_t *self, const void *head, size_t head_bytes, const void *body, 
         return;
     }
     /* one that was frozen long enough to be given up comes back by its heartbeat; the directory knows who has really left */
-    bool is_return = self->self.kind == KIND_BROKER && header.type == MSG_HEARTBEAT;
+    bool is_return = (self->self.kind == KIND_BROKER && header.type == MSG_HEARTBEAT) ||
+                     s_is_awaited (self, &header);
     if ((header.to_incarnation && header.to_incarnation != self->self.incarnation) ||
         (s_is_departed (self, header.from_incarnation) && !is_return)) {
         metrics_add (METRIC_WRONG_INCARNATION, 0, 1);

@@ -164,17 +164,8 @@ links_learn (links_t *self, const process_t *process)
         link->process = *process;
         return true;
     }
-    if (strcmp (link->process.endpoint, process->endpoint) == 0) {
-        /* A successor at a fixed path, heard of before the monitor told of its predecessor's end: that is told now, and what the
-           monitor still has to say finds nothing connected. */
-        process_t predecessor = link->process;
-        bool was_connected = link->is_connected;
-        link->process = *process;
-        link->is_connected = false;
-        if (was_connected)
-            self->change (self->context, LINK_BROKEN, &predecessor);
-        return true;
-    }
+    /* Also at the same fixed path: what the old monitor has told, or has not told yet, may be of either of them. The pipe may even
+       lead to the successor already, taken for its predecessor because of a late topology; then no event would ever come again. */
     links_drop (self, process->kind, process->number);
     return s_open (self, process);
 }
@@ -288,12 +279,12 @@ s_process_link (links_t *self, link_t *link)
             return false; /* the listener may have changed the table */
         }
         if (event == ZMQ_EVENT_DISCONNECTED && s_has_fixed_endpoint (&link->process)) {
-            bool was_connected = link->is_connected;
+            if (!link->is_connected)
+                continue; /* a pipe that never was: says nothing of whom we know to be there */
             process_t process = link->process;
             link->is_connected = false;
             link->process.incarnation = 0; /* whoever comes next says who it is */
-            if (was_connected)
-                self->change (self->context, LINK_BROKEN, &process);
+            self->change (self->context, LINK_BROKEN, &process);
             return false;
         }
         if (event == ZMQ_EVENT_DISCONNECTED) {

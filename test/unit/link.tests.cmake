@@ -1,0 +1,1 @@
+ms_test (unit test_link ms_shell)
