@@ -10,7 +10,7 @@ import threading
 import time
 
 from outside import crowd
-from outside.auditor import Confirmed
+from outside.facts import Confirmed
 from outside.instance import PASSWORD
 from outside.orders import take_back
 from outside.waiting import TooLate, until

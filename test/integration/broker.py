@@ -158,8 +158,8 @@ def test_poison(make_instance):
                  for token, promise in zip(tokens, promises)]
 
     def balances():
-        return auditor.violations(auditor.read(one, sale_id, confirmed)) == ["I5 1 orders were rejected"]
-    until("the books balance but for the planted one", 30, balances, 0.2)
+        return not auditor.violations(auditor.read(one, sale_id, confirmed))
+    until("the books balance, with the planted one as a dead letter", 30, balances, 0.2)
     return f"{before} refusals counted before the kill, {after:.0f} after"
 
 

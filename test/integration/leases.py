@@ -14,7 +14,7 @@ import threading
 import time
 
 from outside import auditor, crowd
-from outside.auditor import Confirmed
+from outside.facts import Confirmed
 from outside.failpoints import PROGRAMS, Failpoints, table_points
 from outside.instance import ROOT
 from outside.orders import take_back
