@@ -985,7 +985,10 @@ s_plant_tombstone (stage_t *stage, uint64_t sale_id, const uint8_t rid[16])
         ", '\\x%2$s', k, %4$" PRIu64 ", 1 FROM unnest (ARRAY['ALLOC', 'RETURN']) k; INSERT INTO "
         "release_box (sale_id, rid, units) VALUES (%1$" PRIu64 ", '\\x%2$s', %4$" PRIu64 ")",
         sale_id, hex, event.user_id, event.quantity, event.sequence);
-    journal_position_t entry = { sale_id, event.epoch, event.entry_ms, event.entry_seq };
+    journal_position_t entry = { .sale_id = sale_id,
+                                 .epoch = event.epoch,
+                                 .entry_ms = event.entry_ms,
+                                 .entry_seq = event.entry_seq };
     outcome_t outcome;
     assert_int_equal (
         gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, &entry, 1, &outcome, 1), 1);
@@ -1003,7 +1006,10 @@ s_buy (stage_t *stage, uint64_t sale_id, uint64_t user_id)
     assert_int_equal (stage_journal (stage, sale_id, stage_stat (stage, sale_id).epoch, &event, 1),
                       1);
     assert_int_equal (stage_write_one (stage, &event), ERROR_NONE);
-    journal_position_t entry = { sale_id, event.epoch, event.entry_ms, event.entry_seq };
+    journal_position_t entry = { .sale_id = sale_id,
+                                 .epoch = event.epoch,
+                                 .entry_ms = event.entry_ms,
+                                 .entry_seq = event.entry_seq };
     assert_int_equal (
         gate_call (stage->broker, stage->run_id, CALL_JOURNAL_DELETE, &entry, 1, &outcome, 1), 1);
     return purchase;
