@@ -7,7 +7,7 @@ target_link_libraries (ms_test_stage PUBLIC ms_test_servers)
 ms_test (stores test_stores_gate ms_test_stage)
 ms_test (stores test_stores_sql ms_test_stage)
 ms_test (stores test_stores ms_test_stage)
-ms_test (stores test_stores_operations ms_test_stage)
+ms_test (stores test_stores_sale_operations ms_test_stage)
 
 # Figures, not a test: `bench_stores [entries]`.
 add_executable (bench_stores stores/bench_stores.c)
