@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -247,6 +248,21 @@ s_report_started (up_t *self, host_t *host)
     self->started_count = 0;
 }
 
+/*  A process that was killed leaves the socket of its inbox, which carries its incarnation: nobody would ever bind it again. Its number
+    has no other process yet. */
+static void
+s_remove_inbox (const up_t *self, const child_t *child)
+{
+    glob_t found;
+    const char *pattern = instance_file (self->instance, "run/ipc/%s-%" PRIu64 "-*",
+                                         kind_name (child->kind), child->number);
+    if (glob (pattern, GLOB_NOSORT, NULL, &found) != 0)
+        return;
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        unlink (found.gl_pathv[i]);
+    globfree (&found);
+}
+
 static void
 s_report_ended (up_t *self, host_t *host, pid_t pid, int status)
 {
@@ -261,6 +277,7 @@ s_report_ended (up_t *self, host_t *host, pid_t pid, int status)
         log_write (LOG_LEVEL_INFO, "exit", "%s/%" PRIu64 " pid %ld, %s %d", kind_name (child.kind),
                    child.number, (long)pid, WIFSIGNALED (status) ? "signal" : "code",
                    WIFSIGNALED (status) ? WTERMSIG (status) : WEXITSTATUS (status));
+        s_remove_inbox (self, &child);
         leave_t ended = { .kind = child.kind, .number = child.number, .pid = (uint64_t)pid };
         host_inject (host, SUPERVISOR_LOCAL, MSG_LEAVE, NULL, &ended, 1);
         return;
