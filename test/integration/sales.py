@@ -1,6 +1,7 @@
 """The main job and what belongs to it: a crowd, a sale, exactly the stock, one order each."""
 
 from outside import auditor, crowd
+from outside.instance import ask
 from outside.waiting import now_us, until
 
 SHOPPERS = 20000
@@ -136,3 +137,28 @@ def test_orders_are_their_owners(instance):
     assert instance.call("GET", f"/orders/{order_id}", token=stranger).status == 404
     assert instance.call("GET", "/orders", token=stranger).body["orders"] == []
     assert instance.as_operator("GET", f"/admin/orders/{order_id}").status == 200
+
+
+def test_cached_answers_are_young(instance):
+    """What anonymous clients get of a sale is never older than the second that max-age says, and a sale's opening is seen in it."""
+    sale_id = instance.sale(1, opens_in_s=1.5)
+    opens_at_ms = instance.call("GET", f"/sales/{sale_id}").body["starts_at_ms"]
+    ages_ms, cached, seen_at_ms = [], 0, None
+    while instance.now_ms() < opens_at_ms + 2500:
+        answer = instance.call("GET", f"/sales/{sale_id}")
+        assert answer.status == 200 and answer.headers["Cache-Control"] == "public, max-age=1", answer
+        age_ms = instance.now_ms() - answer.body["now_ms"]
+        cached += age_ms > 50
+        ages_ms.append(age_ms)
+        if seen_at_ms is None and answer.body["state"] == "live":
+            seen_at_ms = instance.now_ms()
+    assert cached > 10, "nothing was cached"
+    assert max(ages_ms) < 1100 and seen_at_ms - opens_at_ms < 1100, (max(ages_ms), seen_at_ms, opens_at_ms)
+    return f"{len(ages_ms)} answers, the oldest of {max(ages_ms)} ms; open seen after {seen_at_ms - opens_at_ms} ms"
+
+
+def test_metrics_are_not_public(instance):
+    """The public port has no metrics, and no page in their place."""
+    for path in ("/metrics", "/metrics?x=1"):
+        answer = ask(instance.port, "GET", path)
+        assert answer.status == 404 and answer.body["code"] == "not_found", (path, answer)
