@@ -310,6 +310,9 @@ test_signed_events_go_to_ordering (void **state)
         s_script_refusal (MSG_PAYMENT_EVENT, &outcome, refusals[i].code);
         s_check (s_tell (EVENT), refusals[i].status, schema_error (refusals[i].code)->code);
     }
+    s_script_refusal (MSG_PAYMENT_EVENT, &outcome, ERROR_INVALID_FIELD);
+    HAS (s_tell (EVENT),
+         "\"detail\":\"\\\"order_id\\\" or \\\"amount_cents\\\" is not the payment's\"");
     s_forget (MSG_PAYMENT_EVENT);
     s_check (s_tell (EVENT), 503, "busy");
 }
