@@ -7,7 +7,7 @@
 
 #define PRICE_MAX 1000000000u
 #define STOCK_MAX 10000000u
-#define TIME_MAX_MS 253402300799999u /* the end of the year 9999 */
+#define TIME_MAX_MS 9007199254739u /* the year 2255: in µs a number that Lua still holds exactly */
 
 /*  A path of our own origin: "//host" and "/\host" are others' to a browser. */
 static bool
