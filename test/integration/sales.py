@@ -139,6 +139,27 @@ def test_orders_are_their_owners(instance):
     assert instance.as_operator("GET", f"/admin/orders/{order_id}").status == 200
 
 
+def test_lists_end(instance):
+    """A list of exactly one page says that it is the last; one more order makes a second page, and no order is on both or on none."""
+    token = instance.token_list(1)[0]
+    bought = []
+
+    def page(cursor=""):
+        answer = instance.call("GET", f"/orders{cursor}", token=token)
+        assert answer.status == 200, answer
+        return [order["order_id"] for order in answer.body["orders"]], answer.body["next_cursor"]
+    for count, lengths in ((20, [20]), (1, [20, 1])):
+        bought += [instance.buy(instance.sale(1), token, "page").body["order_id"] for _ in range(count)]
+        until("all orders are listed", 20, lambda: len(page()[0]) == min(20, len(bought)) and bought[-1] in page()[0])
+        listed, cursor = page()
+        pages = [listed]
+        while cursor is not None:
+            listed, cursor = page(f"?cursor={cursor}")
+            pages.append(listed)
+        assert [len(listed) for listed in pages] == lengths, pages
+        assert sorted(sum(pages, [])) == sorted(bought)
+
+
 def test_cached_answers_are_young(instance):
     """What anonymous clients get of a sale is never older than the second that max-age says, and a sale's opening is seen in it."""
     sale_id = instance.sale(1, opens_in_s=1.5)
