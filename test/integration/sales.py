@@ -183,3 +183,11 @@ def test_metrics_are_not_public(instance):
     for path in ("/metrics", "/metrics?x=1"):
         answer = ask(instance.port, "GET", path)
         assert answer.status == 404 and answer.body["code"] == "not_found", (path, answer)
+
+
+def test_pages_are_read_only(instance):
+    """A write to a page is refused as the API refuses: a problem as such, with what is allowed."""
+    for method, path in (("POST", "/"), ("PUT", "/index.html"), ("DELETE", "/nothing.html"), ("PATCH", "/app.js")):
+        answer = ask(instance.port, method, path, b"{}")
+        assert (answer.status, answer.body["code"]) == (405, "method_not_allowed"), (method, path, answer)
+        assert (answer.headers["Content-Type"], answer.headers["Allow"]) == ("application/problem+json", "GET, HEAD"), (method, path, answer.headers)
