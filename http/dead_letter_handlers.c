@@ -40,7 +40,7 @@ s_put_entry (text_t *text, const dead_letter_t *letter)
 void
 handle_dead_letter_list (exchange_t *self)
 {
-    query_t query = { .operator= 1, .after = exchange_cursor (self), .limit = PAGE_ROWS };
+    query_t query = { .operator= 1, .after = exchange_cursor (self), .limit = PAGE_ROWS + 1 };
     text_t *text = &self->response.text;
     size_t count;
     memcpy (query.actor, self->token.username, sizeof query.actor);
@@ -53,7 +53,7 @@ handle_dead_letter_list (exchange_t *self)
     response_begin (&self->response, 200);
     text_name (text, "dead_letters");
     text_puts (text, "[");
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && i < PAGE_ROWS; i++) {
         text_comma (text);
         text_puts (text, "{");
         text_field_id (text, "id", letters[i].place);
@@ -64,7 +64,7 @@ handle_dead_letter_list (exchange_t *self)
         text_puts (text, "}");
     }
     text_puts (text, "]");
-    exchange_put_cursor (self, count == PAGE_ROWS ? letters[count - 1].place : 0);
+    exchange_put_cursor (self, count > PAGE_ROWS ? letters[PAGE_ROWS - 1].place : 0);
 }
 
 /*  Safe to repeat: what was decided is answered as done again, the opposite as invalid_state. */

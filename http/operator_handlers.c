@@ -175,7 +175,7 @@ handle_limits_patch (exchange_t *self)
 void
 handle_log_list (exchange_t *self)
 {
-    query_t query = { .operator= 1, .after = exchange_cursor (self), .limit = PAGE_ROWS };
+    query_t query = { .operator= 1, .after = exchange_cursor (self), .limit = PAGE_ROWS + 1 };
     text_t *text = &self->response.text;
     size_t count;
     if (!exchange_is_valid (self))
@@ -186,7 +186,7 @@ handle_log_list (exchange_t *self)
     response_begin (&self->response, 200);
     text_name (text, "entries");
     text_puts (text, "[");
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && i < PAGE_ROWS; i++) {
         text_comma (text);
         text_puts (text, "{");
         text_field_number (text, "at_ms", entries[i].at_ms);
@@ -198,5 +198,5 @@ handle_log_list (exchange_t *self)
         text_puts (text, "}");
     }
     text_puts (text, "]");
-    exchange_put_cursor (self, count == PAGE_ROWS ? entries[count - 1].place : 0);
+    exchange_put_cursor (self, count > PAGE_ROWS ? entries[PAGE_ROWS - 1].place : 0);
 }

@@ -7,7 +7,7 @@
 
 #define PRICE_MAX 1000000000u
 #define STOCK_MAX 10000000u
-#define TIME_MAX_MS 253402300799999u /* the end of the year 9999 */
+#define TIME_MAX_MS 9007199254739u /* the year 2255: in µs a number that Lua still holds exactly */
 
 /*  A path of our own origin: "//host" and "/\host" are others' to a browser. */
 static bool
@@ -176,7 +176,7 @@ handle_operator_sale_get (exchange_t *self)
 void
 handle_operator_sale_list (exchange_t *self)
 {
-    query_t query = { .operator= 1, .after = exchange_cursor (self), .limit = PAGE_ROWS };
+    query_t query = { .operator= 1, .after = exchange_cursor (self), .limit = PAGE_ROWS + 1 };
     text_t *text = &self->response.text;
     size_t count;
     s_name_operator (self, query.actor);
@@ -190,14 +190,14 @@ handle_operator_sale_list (exchange_t *self)
     response_begin (&self->response, 200);
     text_name (text, "sales");
     text_puts (text, "[");
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && i < PAGE_ROWS; i++) {
         text_comma (text);
         text_puts (text, "{");
         sale_view_put_operator (text, &sales[i], gate_ms);
         text_puts (text, "}");
     }
     text_puts (text, "]");
-    exchange_put_cursor (self, count == PAGE_ROWS ? sales[count - 1].sale_id : 0);
+    exchange_put_cursor (self, count > PAGE_ROWS ? sales[PAGE_ROWS - 1].sale_id : 0);
     text_field_number (text, "now_ms", gate_ms);
 }
 

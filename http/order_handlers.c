@@ -62,7 +62,8 @@ s_ask_page (exchange_t *self, const query_t *query)
     const order_t *orders = exchange_ask (self, MSG_ORDER_LIST, query, MSG_ORDERS, &page->count);
     if (!orders)
         return false;
-    if (page->count > PAGE_ROWS)
+    page->has_more = page->count > PAGE_ROWS;
+    if (page->has_more)
         page->count = PAGE_ROWS;
     memcpy (page->orders, orders, page->count * sizeof *orders);
     return true;
@@ -86,7 +87,7 @@ handle_order_list (exchange_t *self)
 {
     query_t query = { .user_id = self->token.user_id,
                       .after = exchange_cursor (self),
-                      .limit = PAGE_ROWS };
+                      .limit = PAGE_ROWS + 1 };
     const order_page_t *page = &self->page;
     text_t *text = &self->response.text;
     if (!exchange_is_valid (self) || !s_ask_page (self, &query) ||
@@ -102,7 +103,7 @@ handle_order_list (exchange_t *self)
         text_puts (text, "}");
     }
     text_puts (text, "]");
-    exchange_put_cursor (self, page->count == PAGE_ROWS ? page->orders[PAGE_ROWS - 1].place : 0);
+    exchange_put_cursor (self, page->has_more ? page->orders[PAGE_ROWS - 1].place : 0);
 }
 
 /* -------------------------------------------------------------------------- cancel */

@@ -6,6 +6,7 @@
 #include "schema.h"
 #include "text.h"
 
+/*  What a list shows. One more is asked for, to know whether there is a next page. */
 #define PAGE_ROWS 20u
 
 /*  What is shown of a payment. */
@@ -19,6 +20,7 @@ typedef struct payment_line_t {
 typedef struct order_page_t {
     order_t orders[PAGE_ROWS];
     size_t count;
+    bool has_more;
     payment_line_t payments[BATCH_ENTRIES_MAX];
     size_t payment_count;
     const moment_t *moments; /* the answer's: until the next question */

@@ -127,6 +127,15 @@ s_read_names (fields_t *fields, payment_event_t *event)
         fields_refuse (fields, "\"order_id\" is the id of an order");
 }
 
+/*  The one thing about the fields that only the books can say. */
+static const char *
+s_event_detail (const outcome_t *outcome)
+{
+    if (!*outcome->detail && outcome->code == ERROR_INVALID_FIELD)
+        return "\"order_id\" or \"amount_cents\" is not the payment's";
+    return outcome->detail;
+}
+
 /*  What is answered 200 is kept; everything else the provider sends again, with the same event_id. */
 void
 handle_payment_event (exchange_t *self)
@@ -140,9 +149,15 @@ handle_payment_event (exchange_t *self)
     if (event.outcome == PAYMENT_NONE)
         fields_refuse (fields, "\"outcome\" is \"captured\", \"declined\" or \"refunded\"");
     event.amount_cents = fields_number (fields, "amount_cents", FIELD_REQUIRED, 0, AMOUNT_MAX, 0);
-    if (!exchange_is_valid (self) ||
-        !exchange_ask_one (self, MSG_PAYMENT_EVENT, &event, MSG_OUTCOME))
+    if (!exchange_is_valid (self))
         return;
+    answer_t answer;
+    outcome_t taken = order_lookup_ask (self, MSG_PAYMENT_EVENT, &event, MSG_OUTCOME, &answer);
+    if (taken.code) {
+        exchange_refuse_later (self, (error_code_t)taken.code, s_event_detail (&taken),
+                               taken.retry_after_ms);
+        return;
+    }
     response_begin (&self->response, 200);
     text_field (&self->response.text, "event_id", event.event_id);
     text_field (&self->response.text, "status", "taken");

@@ -201,6 +201,26 @@ s_unanswered (inventory_t *self, question_t *question, const event_t *event, eff
     questions_refuse (self, question, ERROR_INTERNAL_ERROR, NULL, effects);
 }
 
+/*  Why nothing was changed, from the sale as it is. Where its state allows the fields of an edit, what is wrong is the one thing that
+    edges cannot judge: the given time against the other one. */
+static void
+s_looked (inventory_t *self, question_t *question, const event_t *event, effects_t *effects)
+{
+    const sale_t *row = event->entries;
+    if (event->count == 0) {
+        questions_refuse (self, question, ERROR_UNKNOWN_SALE, NULL, effects);
+        return;
+    }
+    bool is_over = row->state != SALE_DRAFT &&
+                   (row->state == SALE_ENDED || sales_gate_now_us (self) / MS >= row->ends_at_ms);
+    bool is_allowed = row->state == SALE_DRAFT || (question->mask & ~(uint64_t)SALE_HAS_LIVE) == 0;
+    if (question->header.type == MSG_SALE_EDIT && !is_over && is_allowed)
+        questions_refuse (self, question, ERROR_INVALID_FIELD,
+                          "\"ends_at_ms\" is after \"starts_at_ms\"", effects);
+    else
+        questions_refuse (self, question, ERROR_INVALID_STATE, NULL, effects);
+}
+
 void
 admin_result (inventory_t *self, const event_t *event, effects_t *effects)
 {
@@ -213,8 +233,7 @@ admin_result (inventory_t *self, const event_t *event, effects_t *effects)
     else if (question->stage == STAGE_STORE)
         s_stored (self, question, event, effects);
     else if (question->stage == STAGE_LOOK)
-        questions_refuse (self, question, event->count ? ERROR_INVALID_STATE : ERROR_UNKNOWN_SALE,
-                          NULL, effects);
+        s_looked (self, question, event, effects);
     else
         s_audited (self, question, event, effects);
 }

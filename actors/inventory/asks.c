@@ -48,6 +48,7 @@ static void
 s_ask_edit (inventory_t *self, question_t *question, const void *entry, effects_t *effects)
 {
     question->sale_id = ((const sale_t *)entry)->sale_id;
+    question->mask = ((const sale_t *)entry)->mask;
     questions_call (self, question, CALL_SALE_EDIT, effects);
     sale_t *sale = effects_entry (effects, &record_sale);
     *sale = *(const sale_t *)entry;

@@ -253,6 +253,7 @@ typedef struct question_t {
     uint64_t deadline_us;
     uint64_t sale_id;
     uint64_t operation; /* slot of the one it waits for */
+    uint64_t mask;      /* of an edit: its fields */
     uint64_t version;   /* of the sale that the gate must have */
     uint64_t stamp;     /* of the snapshot that the receivers must have */
     uint64_t tries;

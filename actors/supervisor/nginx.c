@@ -94,7 +94,8 @@ s_print_problem (FILE *out, const char *location, error_code_t code, const char 
         snprintf (retry, sizeof retry, "\"retry_after_ms\":%u,", row->retry_after_ms);
     fprintf (out,
              "        location %s {\n%s"
-             "            default_type application/problem+json;\n"
+             /* the type of a page that was asked for would win over the default */
+             "            types { }\n            default_type application/problem+json;\n"
              "            add_header X-Request-Id $request_id always;\n"
              "            add_header traceparent \"00-$trace_id-$span_id-01\" always;\n"
              "            add_header Cache-Control no-store always;\n",

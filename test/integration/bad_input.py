@@ -301,6 +301,15 @@ def test_pipelined_requests_in_order(instance):
         assert [answer.status for answer in answers] == [404, 200, 404], (port, answers)
 
 
+def test_old_clients_are_served(instance):
+    """HTTP/1.0 knows no Host: a simple health check is answered, here and through nginx; HTTP/1.1 without one is malformed."""
+    for port in (instance.edge_ports()[0], instance.port):
+        for path in ("/healthz", "/readyz", f"{API}/time"):
+            assert exchange(port, f"GET {path} HTTP/1.0\r\n\r\n".encode()).status == 200, (port, path)
+        answer = exchange(port, f"GET {API}/time HTTP/1.1\r\n\r\n".encode())
+        assert (answer.status, answer.code) == (400, "malformed_request"), (port, answer)
+
+
 def test_cut_bodies_end(instance):
     """A body that never comes is given up within its deadline; a client that closes half-way leaves nothing behind."""
     place = Place(instance)

@@ -164,6 +164,7 @@ def _edits(place, attempt):
                        "other site": b'{"image_url":"//evil/a.png"}', "negative price": b'{"price_cents":-1}', "price 1.0": b'{"price_cents":1.0}',
                        "high price": b'{"price_cents":1000000001}', "no list price": b'{"list_price_cents":null}',
                        "stock of 10^7 + 1": b'{"stock_total":10000001}', "ends before it starts": b'{"starts_at_ms":2,"ends_at_ms":1}',
+                       "ends before it started": b'{"ends_at_ms":1}', "ends in the year 9999": b'{"ends_at_ms":253402300799999}',
                        "per_user_limit 0": b'{"per_user_limit":0}', "pay_within_s 0": b'{"pay_within_s":0}', "state": b'{"state":"ended"}',
                        "version beside a title": b'{"title":"T","version":9}'}.items():
         edit(name, 400, "invalid_field", body)

@@ -158,6 +158,7 @@ def test_webhook_that_fits_nothing(instance):
     for event in (Provider.event(payment_id, other), Provider.event(payment_id, body, amount_cents=body["total_cents"] - 1)):
         answer = provider.post(event)
         assert (answer.status, answer.body["code"]) == (400, "invalid_field"), (event, answer)
+        assert "order_id" in answer.body["detail"] and "amount_cents" in answer.body["detail"], answer
     for change in ({"outcome": "stolen"}, {"payment_id": "x"}, {"order_id": "x"}, {"event_id": ""}, {"amount_cents": "1"}, {"amount_cents": -1},
                    {"extra": 1}):
         answer = provider.post({**Provider.event(payment_id, body), **change})

@@ -1,6 +1,7 @@
 """The main job and what belongs to it: a crowd, a sale, exactly the stock, one order each."""
 
 from outside import auditor, crowd
+from outside.instance import ask
 from outside.waiting import now_us, until
 
 SHOPPERS = 20000
@@ -136,3 +137,57 @@ def test_orders_are_their_owners(instance):
     assert instance.call("GET", f"/orders/{order_id}", token=stranger).status == 404
     assert instance.call("GET", "/orders", token=stranger).body["orders"] == []
     assert instance.as_operator("GET", f"/admin/orders/{order_id}").status == 200
+
+
+def test_lists_end(instance):
+    """A list of exactly one page says that it is the last; one more order makes a second page, and no order is on both or on none."""
+    token = instance.token_list(1)[0]
+    bought = []
+
+    def page(cursor=""):
+        answer = instance.call("GET", f"/orders{cursor}", token=token)
+        assert answer.status == 200, answer
+        return [order["order_id"] for order in answer.body["orders"]], answer.body["next_cursor"]
+    for count, lengths in ((20, [20]), (1, [20, 1])):
+        bought += [instance.buy(instance.sale(1), token, "page").body["order_id"] for _ in range(count)]
+        until("all orders are listed", 20, lambda: len(page()[0]) == min(20, len(bought)) and bought[-1] in page()[0])
+        listed, cursor = page()
+        pages = [listed]
+        while cursor is not None:
+            listed, cursor = page(f"?cursor={cursor}")
+            pages.append(listed)
+        assert [len(listed) for listed in pages] == lengths, pages
+        assert sorted(sum(pages, [])) == sorted(bought)
+
+
+def test_cached_answers_are_young(instance):
+    """What anonymous clients get of a sale is never older than the second that max-age says, and a sale's opening is seen in it."""
+    sale_id = instance.sale(1, opens_in_s=1.5)
+    opens_at_ms = instance.call("GET", f"/sales/{sale_id}").body["starts_at_ms"]
+    ages_ms, cached, seen_at_ms = [], 0, None
+    while instance.now_ms() < opens_at_ms + 2500:
+        answer = instance.call("GET", f"/sales/{sale_id}")
+        assert answer.status == 200 and answer.headers["Cache-Control"] == "public, max-age=1", answer
+        age_ms = instance.now_ms() - answer.body["now_ms"]
+        cached += age_ms > 50
+        ages_ms.append(age_ms)
+        if seen_at_ms is None and answer.body["state"] == "live":
+            seen_at_ms = instance.now_ms()
+    assert cached > 10, "nothing was cached"
+    assert max(ages_ms) < 1100 and seen_at_ms - opens_at_ms < 1100, (max(ages_ms), seen_at_ms, opens_at_ms)
+    return f"{len(ages_ms)} answers, the oldest of {max(ages_ms)} ms; open seen after {seen_at_ms - opens_at_ms} ms"
+
+
+def test_metrics_are_not_public(instance):
+    """The public port has no metrics, and no page in their place."""
+    for path in ("/metrics", "/metrics?x=1"):
+        answer = ask(instance.port, "GET", path)
+        assert answer.status == 404 and answer.body["code"] == "not_found", (path, answer)
+
+
+def test_pages_are_read_only(instance):
+    """A write to a page is refused as the API refuses: a problem as such, with what is allowed."""
+    for method, path in (("POST", "/"), ("PUT", "/index.html"), ("DELETE", "/nothing.html"), ("PATCH", "/app.js")):
+        answer = ask(instance.port, method, path, b"{}")
+        assert (answer.status, answer.body["code"]) == (405, "method_not_allowed"), (method, path, answer)
+        assert (answer.headers["Content-Type"], answer.headers["Allow"]) == ("application/problem+json", "GET, HEAD"), (method, path, answer.headers)

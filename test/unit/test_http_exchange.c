@@ -425,8 +425,8 @@ test_orders_have_timelines (void **state)
     /* Without moments the timeline is made of the order's own times; lists page by place, and ask for what happened to just the orders
      * of the page, also when newer ones have come. */
     (void)state;
-    static order_t orders[20];
-    for (size_t i = 0; i < 20; i++)
+    static order_t orders[21];
+    for (size_t i = 0; i < 21; i++)
         orders[i] = (order_t){ .rid = { 0, 0, 0, 0, 0, 7, 0x80, 0, 0x80 },
                                .status = ORDER_CANCELLED,
                                .reserved_us = 1000,
@@ -435,7 +435,7 @@ test_orders_have_timelines (void **state)
                                .actor = "shopper",
                                .reason = "asked",
                                .place = 50 - i };
-    s_script (MSG_ORDER_LIST, MSG_ORDERS, orders, 20);
+    s_script (MSG_ORDER_LIST, MSG_ORDERS, orders, 21);
     const char *answer = s_call ("GET", "/api/v1/orders?cursor=77", AUTH, NULL);
     s_check (answer, 200, "");
     HAS (answer, "\"reason\":\"asked\",\"payments\":[],\"timeline\":[{\"at_ms\":1,\"event\":"
@@ -443,9 +443,11 @@ test_orders_have_timelines (void **state)
                  "\"event\":\"pending_payment\",\"actor\":\"ordering\"},{\"at_ms\":3,\"event\":"
                  "\"cancelled\",\"actor\":\"shopper\"}]}");
     HAS (answer, "],\"next_cursor\":\"31\"}");
-    assert_string_equal (s_asked, "ORDER_LIST {\"user_id\":42,\"after\":77,\"limit\":20}\n"
+    assert_string_equal (s_asked, "ORDER_LIST {\"user_id\":42,\"after\":77,\"limit\":21}\n"
                                   "PAYMENT_LIST {\"user_id\":42,\"after\":51,\"limit\":20}\n"
                                   "MOMENT_LIST {\"user_id\":42,\"after\":51,\"limit\":20}\n");
+    s_script (MSG_ORDER_LIST, MSG_ORDERS, orders, 20);
+    HAS (s_call ("GET", "/api/v1/orders", AUTH, NULL), "],\"next_cursor\":null}");
     s_script (MSG_ORDER_LIST, MSG_ORDERS, orders, 0);
     HAS (s_call ("GET", "/api/v1/orders", AUTH, NULL), "{\"orders\":[],\"next_cursor\":null}");
 }

@@ -310,6 +310,9 @@ test_signed_events_go_to_ordering (void **state)
         s_script_refusal (MSG_PAYMENT_EVENT, &outcome, refusals[i].code);
         s_check (s_tell (EVENT), refusals[i].status, schema_error (refusals[i].code)->code);
     }
+    s_script_refusal (MSG_PAYMENT_EVENT, &outcome, ERROR_INVALID_FIELD);
+    HAS (s_tell (EVENT),
+         "\"detail\":\"\\\"order_id\\\" or \\\"amount_cents\\\" is not the payment's\"");
     s_forget (MSG_PAYMENT_EVENT);
     s_check (s_tell (EVENT), 503, "busy");
 }
@@ -559,7 +562,7 @@ test_pages_have_the_history_of_their_orders (void **state)
     s_script (MSG_PAYMENT_LIST, MSG_PAYMENTS, s_payments, BATCH_ENTRIES_MAX);
     s_script (MSG_MOMENT_LIST, MSG_MOMENTS, s_moments, 1);
     const char *answer = s_call ("GET", "/api/v1/orders?cursor=99", AUTH, NULL);
-    assert_string_equal (s_asked, "ORDER_LIST {\"user_id\":42,\"after\":99,\"limit\":20}\n"
+    assert_string_equal (s_asked, "ORDER_LIST {\"user_id\":42,\"after\":99,\"limit\":21}\n"
                                   "PAYMENT_LIST {\"user_id\":42,\"after\":71,\"limit\":2}\n"
                                   "MOMENT_LIST {\"user_id\":42,\"after\":71,\"limit\":2}\n");
     HAS (answer, "\"order_id\":\"00000000-0007-8000-8000-000000000002\"");
@@ -930,8 +933,8 @@ test_dead_letters_are_listed (void **state)
 {
     /* The entry as far as it could be read; pages by place. */
     (void)state;
-    static dead_letter_t letters[PAGE_ROWS];
-    for (size_t i = 0; i < PAGE_ROWS; i++)
+    static dead_letter_t letters[PAGE_ROWS + 1];
+    for (size_t i = 0; i <= PAGE_ROWS; i++)
         letters[i] = (dead_letter_t){ .place = 90 - i,
                                       .sale_id = 7,
                                       .epoch = 3,
@@ -947,7 +950,7 @@ test_dead_letters_are_listed (void **state)
                                       .reason = "po\"ison",
                                       .attempts = 6,
                                       .at_us = 8500999 };
-    s_script (MSG_DEAD_LIST, MSG_DEAD_LETTERS, letters, PAGE_ROWS);
+    s_script (MSG_DEAD_LIST, MSG_DEAD_LETTERS, letters, PAGE_ROWS + 1);
     const char *answer = s_call ("GET", DEAD "?cursor=91", OPERATOR, NULL);
     s_check (answer, 200, "");
     HAS (
@@ -958,9 +961,12 @@ test_dead_letters_are_listed (void **state)
         "\"price_cents\":1999,\"sequence\":4,\"reserved_us\":8000000,\"pay_before_us\":9000000}},"
         "{\"id\":\"89\"");
     HAS (answer, "],\"next_cursor\":\"71\"}");
+    assert_null (strstr (answer, "\"id\":\"70\""));
     assert_string_equal (
-        s_asked, "DEAD_LIST {\"operator\":1,\"after\":91,\"limit\":20,\"actor\":\"alice\"}\n");
+        s_asked, "DEAD_LIST {\"operator\":1,\"after\":91,\"limit\":21,\"actor\":\"alice\"}\n");
     memset (letters[0].rid, 0, sizeof letters[0].rid);
+    s_script (MSG_DEAD_LIST, MSG_DEAD_LETTERS, letters, PAGE_ROWS);
+    HAS (s_call ("GET", DEAD, OPERATOR, NULL), "],\"next_cursor\":null}");
     s_script (MSG_DEAD_LIST, MSG_DEAD_LETTERS, letters, 1);
     answer = s_call ("GET", DEAD, OPERATOR, NULL);
     HAS (answer, "-2\",\"user_id\":\"42\"");

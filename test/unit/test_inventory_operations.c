@@ -552,7 +552,7 @@ test_lease (void **state)
 
 /* -------------------------------------------------------------------------- edits, lines of the log */
 
-/*  An edit goes to PostgreSQL as it is; without a row it is not allowed, or there is no such sale; a draft is answered at once. */
+/*  An edit goes to PostgreSQL as it is; without a row it is not allowed, a time that does not fit, or no such sale; a draft is answered at once. */
 static void
 test_edit (void **state)
 {
@@ -573,6 +573,18 @@ test_edit (void **state)
     bench_code (bench, CALL_GATE_UPDATE, PURPOSE_UPDATE, ERROR_NONE);
     bench_ack (bench, KIND_EDGE, 1, bench_core (bench)->snapshot.sales_version);
     assert_true (s_is_answered (bench, "SALE_REPLY batch=900 [{\"sale_id\":1,\"version\":4,"));
+    edited.mask = SALE_HAS_PER_USER_LIMIT;
+    bench_ask (bench, MSG_SALE_EDIT, &edited);
+    bench_answer (bench, CALL_SALE_EDIT, PURPOSE_QUESTION, NULL, 0);
+    bench_answer (bench, CALL_SALE_LOAD, PURPOSE_QUESTION, &sale, 1);
+    assert_true (s_is_answered (bench, "OUTCOME batch=900 [{\"code\":35}]"));
+    /* its state allows it, so it is the value: an end before the start */
+    edited.mask = SALE_HAS_ENDS_AT_MS;
+    bench_ask (bench, MSG_SALE_EDIT, &edited);
+    bench_answer (bench, CALL_SALE_EDIT, PURPOSE_QUESTION, NULL, 0);
+    bench_answer (bench, CALL_SALE_LOAD, PURPOSE_QUESTION, &sale, 1);
+    assert_true (s_is_answered (bench, "OUTCOME batch=900 [{\"code\":17,"));
+    sale.state = SALE_ENDED;
     bench_ask (bench, MSG_SALE_EDIT, &edited);
     bench_answer (bench, CALL_SALE_EDIT, PURPOSE_QUESTION, NULL, 0);
     bench_answer (bench, CALL_SALE_LOAD, PURPOSE_QUESTION, &sale, 1);
