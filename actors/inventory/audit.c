@@ -10,6 +10,8 @@
     3. Nobody has to ask: while the lease is held one sale after the other is audited. What is found is an error in the log and in two
        metrics, at once: of units sold beyond the total or twice also while the gate moves.
 
+    4. A gate that is lost, of another run of Redis or closed at one of the looks ends the audit: recovering. Its keys say nothing of units.
+
     at rest   missing = total − (left + pending + paid)    in_flight   leaked     oversold
     yes       > 0                                          0           missing    max (0, active − total)
     yes       < 0                                          0           0          max (−missing, active − total)
@@ -117,7 +119,8 @@ audit_begin (inventory_t *self, question_t *question, effects_t *effects)
 {
     live_sale_t *live = sales_find (self, question->sale_id);
     question->has_gate = live && sales_needs_gate (live);
-    if (question->has_gate && !gates_has_version (live, 0))
+    if (question->has_gate ? !gates_has_version (live, 0)
+                           : !live && !sales_has_left (self, question->sale_id))
         return false;
     if (question->has_gate)
         s_look (self, question, STAGE_BEFORE, effects);
@@ -155,6 +158,14 @@ audit_step (inventory_t *self, question_t *question, const event_t *event, audit
     }
     audit_compute (&question->before, after, &question->books, audit);
     return true;
+}
+
+bool
+audit_finds_no_gate (const question_t *question, const event_t *event)
+{
+    const gate_state_t *gate = event->entries;
+    bool is_look = question->stage == STAGE_BEFORE || question->stage == STAGE_AFTER;
+    return is_look && (!gate->present || !gate->same_run || gate->recovering);
 }
 
 /*  A violation that is gone at the next rest was not one of the books: it stays in the counter. */

@@ -62,6 +62,12 @@ sales_find (inventory_t *self, uint64_t sale_id)
     return NULL;
 }
 
+bool
+sales_has_left (inventory_t *self, uint64_t sale_id)
+{
+    return self->reload.is_loaded && !self->reload.is_full && !sales_find (self, sale_id);
+}
+
 uint64_t
 sales_slot (const inventory_t *self, const live_sale_t *live)
 {
