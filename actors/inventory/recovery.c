@@ -360,6 +360,7 @@ s_bumped (inventory_t *self, live_sale_t *live, const event_t *event, effects_t 
     recovery_t *recovery = &live->recovery;
     const epoch_row_t *row = event->entries;
     if (event->count == 1 && row->code == ERROR_FENCED) {
+        leadership_meet (self, row->token);
         recovery_fence (self, live, effects);
         return;
     }

@@ -54,7 +54,7 @@ typedef enum role_t {
 typedef struct leadership_t {
     role_t role;
     uint64_t token;     /* fencing token of the term, 0 = never led */
-    uint64_t met_token; /* highest that a gate has shown */
+    uint64_t met_token; /* highest that a gate or its sale has shown */
     uint64_t until_us;  /* end of the lease: lease_ms after the last granted asking */
     uint64_t asked_us;  /* when the call in flight was made */
     uint64_t due_us;    /* when to ask again */
