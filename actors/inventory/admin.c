@@ -214,6 +214,8 @@ void
 admin_result (inventory_t *self, const event_t *event, effects_t *effects)
 {
     question_t *question = questions_find (self, event->tag);
+    if (event->call == CALL_SALE_BOOKS)
+        self->admin.books_out--;
     if (!question)
         return;
     question->tag = 0;

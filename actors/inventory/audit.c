@@ -10,7 +10,8 @@
     3. Nobody has to ask: while the lease is held one sale after the other is audited. What is found is an error in the log and in two
        metrics, at once: of units sold beyond the total or twice also while the gate moves.
 
-    4. A gate that is lost, of another run of Redis or closed at one of the looks ends the audit: recovering. Its keys say nothing of units.
+    4. At most AUDITS_MAX at once, one fewer than the process has connections to PostgreSQL; beyond it busy.
+    5. A gate that is lost, of another run of Redis or closed at one of the looks ends the audit: recovering. Its keys say nothing of units.
 
     at rest   missing = total − (left + pending + paid)    in_flight   leaked     oversold
     yes       > 0                                          0           missing    max (0, active − total)
@@ -30,6 +31,8 @@
 #define AUDIT_REST                                                                                 \
     50u /* times as long as the last one took: a sale of a million orders is summed for a second */
 #define OWN_AUDIT_QUESTIONS 8u /* none while that many questions wait: operators go first */
+#define AUDITS_MAX                                                                                 \
+    2u /* at once: the books of a million orders take seconds, and the lease is not to wait behind them */
 #define TRIES_MAX 5u /* readings of a gate that moves, before the last is taken as it is */
 
 static uint64_t
@@ -109,9 +112,20 @@ s_read_books (inventory_t *self, question_t *question, effects_t *effects)
 {
     uint64_t slot = (uint64_t)(question - self->admin.questions);
     question->stage = STAGE_BOOKS;
+    self->admin.books_out++;
     question->tag = inventory_call (self, effects, CALL_SALE_BOOKS, PURPOSE_QUESTION, slot);
     query_t *query = effects_entry (effects, &record_query);
     query->sale_id = question->sale_id;
+}
+
+bool
+audit_has_room (const inventory_t *self)
+{
+    uint64_t count = self->admin.books_out;
+    for (size_t i = 0; i < QUESTIONS_MAX; i++)
+        count += self->admin.questions[i].stage == STAGE_BEFORE ||
+                 self->admin.questions[i].stage == STAGE_AFTER;
+    return count < AUDITS_MAX;
 }
 
 bool

@@ -11,6 +11,8 @@ void audit_compute (const gate_state_t *before, const gate_state_t *after, const
 /*  The same for a draft or an archived sale: without a gate nothing can be on its way. */
 void audit_compute_without_gate (const books_t *books, audit_t *audit);
 
+/*  False while as many are under way as may be. */
+bool audit_has_room (const inventory_t *self);
 /*  First call of an audit; the question is open and names the sale. False if its gate is not open, or it may have one
     that is not in the table yet: nothing is known then. */
 bool audit_begin (inventory_t *self, question_t *question, effects_t *effects);

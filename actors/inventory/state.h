@@ -265,6 +265,7 @@ typedef struct question_t {
 typedef struct admin_t {
     question_t questions[QUESTIONS_MAX];
     uint64_t question_count;
+    uint64_t books_out; /* SALE_BOOKS in flight, also of questions that are closed */
     uint64_t audit_due_us;
     uint64_t audit_turn; /* slot of the last own audit */
 } admin_t;

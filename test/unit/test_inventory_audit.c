@@ -269,6 +269,31 @@ test_gate_lost_while_reading (void **state)
     }
 }
 
+/*  Two audits at once, whoever asks; one that was given up counts while PostgreSQL still sums for it. */
+static void
+test_bounded (void **state)
+{
+    (void)state;
+    bench_t *bench = bench_new ();
+    bench_lead_one (bench);
+    s_ask (bench, 1);
+    s_ask (bench, 1);
+    bench_take (bench);
+    s_ask (bench, 1);
+    assert_non_null (strstr (bench_take (bench), "send edge/1 OUTCOME batch=900 [{\"code\":50"));
+    s_look (bench, 10);
+    s_look (bench, 10);
+    bench_live (bench, 3000 * MS); /* both are answered that PostgreSQL is away */
+    assert_int_equal (bench_core (bench)->admin.question_count, 0);
+    bench_take (bench);
+    s_ask (bench, 1);
+    assert_non_null (strstr (bench_take (bench), "\"code\":50"));
+    s_books (bench);
+    s_ask (bench, 1);
+    assert_string_equal (bench_take (bench), "call gate_stat [{\"sale_id\":1}]\n");
+    bench_destroy (bench);
+}
+
 /*  Before all live sales are loaded one that is not in the table may have a gate: it is not summed without. */
 static void
 test_before_all_is_loaded (void **state)
@@ -418,6 +443,7 @@ main (void)
         cmocka_unit_test (test_without_open_gate),
         cmocka_unit_test (test_gate_lost_while_reading),
         cmocka_unit_test (test_before_all_is_loaded),
+        cmocka_unit_test (test_bounded),
         cmocka_unit_test (test_failures),
         cmocka_unit_test (test_drift),
         cmocka_unit_test (test_under_way),
