@@ -150,14 +150,12 @@ static void
 s_write_values (const metrics_page_t *self, text_t *text, const metric_t *metric,
                 const source_t *source)
 {
-    static const char *const names[] = { [LABEL_NONE] = "",
-                                         [LABEL_CODE] = "code",
-                                         [LABEL_KIND] = "kind",
-                                         [LABEL_MESSAGE] = "message",
-                                         [LABEL_CALL] = "call",
-                                         [LABEL_PAYMENT] = "status",
-                                         [LABEL_BUCKET] = "bucket",
-                                         [LABEL_DEPENDENCY] = "dependency" };
+    static const char *const names[] = {
+        [LABEL_NONE] = "",         [LABEL_CODE] = "code",
+        [LABEL_KIND] = "kind",     [LABEL_MESSAGE] = "message",
+        [LABEL_CALL] = "call",     [LABEL_PAYMENT] = "status",
+        [LABEL_BUCKET] = "bucket", [LABEL_DEPENDENCY] = "dependency"
+    };
     for (unsigned label = 0; label < METRIC_LABELS_MAX; label++) {
         const told_t *told = &source->values[metric->metric][label];
         if (told->at_us == 0)

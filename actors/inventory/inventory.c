@@ -73,6 +73,19 @@ s_message (inventory_t *self, const event_t *event, effects_t *effects)
         effects_add (effects, METRIC_FRAMES_REFUSED, 0, 1);
 }
 
+/*  Every answer that can say so has its `code`; the first entry speaks for the call. */
+static bool
+s_is_fenced (const event_t *event)
+{
+    const record_t *record = schema_call (event->call)->results;
+    if (event->status != RESULT_OK || event->count == 0)
+        return false;
+    for (size_t i = 0; i < record->field_count; i++)
+        if (strcmp (record->fields[i].name, "code") == 0)
+            return field_number (&record->fields[i], event->entries) == ERROR_FENCED;
+    return false;
+}
+
 static void
 s_result (inventory_t *self, const event_t *event, effects_t *effects)
 {
@@ -86,6 +99,8 @@ s_result (inventory_t *self, const event_t *event, effects_t *effects)
         [PURPOSE_LOG] = admin_log_result,
     };
     uint64_t purpose = tag_purpose (event->tag);
+    if (s_is_fenced (event))
+        effects_add (effects, METRIC_FENCED, 0, 1);
     if (purpose > PURPOSE_NONE && purpose <= PURPOSE_LOG)
         handlers[purpose](self, event, effects);
 }

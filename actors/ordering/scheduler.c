@@ -130,6 +130,7 @@ s_handle_expiry (ordering_t *self, const event_t *event, effects_t *effects)
     if (event->status != RESULT_OK || event->count != 1)
         return;
     if (expiry->code == ERROR_FENCED) {
+        effects_add (effects, METRIC_FENCED, 0, 1);
         scheduler->until_us = 0;
         scheduler->lease_due_us = self->now_us;
         s_tell_leader (self, effects);

@@ -8,7 +8,7 @@ ms_test (stores test_stores_gate ms_test_stage)
 ms_test (stores test_stores_journal ms_test_stage)
 ms_test (stores test_stores_sql ms_test_stage)
 ms_test (stores test_stores ms_test_stage)
-ms_test (stores test_stores_operations ms_test_stage)
+ms_test (stores test_stores_sale_operations ms_test_stage)
 
 # Figures, not a test: `bench_stores [entries]`.
 add_executable (bench_stores stores/bench_stores.c)

@@ -443,7 +443,7 @@ test_paused_leader (void **state)
         play_t *both[] = { &paused, &next };
         for (size_t n = 0; n < 2; n++) {
             *both[n] = (play_t){ .stage = s_play.stage, .pumps = true, .params = s_play.params };
-            both[n]->params.lease_ms = 300;
+            both[n]->params.lease_ms = 600;
             both[n]->effects = effects_new ();
         }
         play_start (&paused, 1);

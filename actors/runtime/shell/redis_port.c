@@ -479,13 +479,34 @@ s_rows_of_script (redis_port_t *self, const record_t *record, const redisReply *
     return (int64_t)count;
 }
 
-/*  One entry of a stream: [id, [name, value, …]]; the values are the fields of order_event after
-   the ids, in order. What cannot be read stays zero: such an entry goes on as it is, and ordering
-   refuses it as poison. */
+/*  Pairs of a journal's entry, in the order in which the gate writes them (schema/lua/README.md). */
+static const char *const s_entry_names[] = { "rid", "user", "qty",  "price", "seq",
+                                             "at",  "pay",  "hash", "trace" };
+#define ENTRY_PAIRS (sizeof s_entry_names / sizeof s_entry_names[0])
+#define ENTRY_FIRST_FIELD 4u /* of order_event: after sale_id, epoch, entry_ms, entry_seq */
+
+/*  Reads what can be read. Returns false unless all of it is of the gate's shape. */
+static bool
+s_read_pairs (const redisReply *pairs, order_event_t *row)
+{
+    bool is_whole = pairs->type == REDIS_REPLY_ARRAY && pairs->elements == 2 * ENTRY_PAIRS;
+    for (size_t i = 0;
+         pairs->type == REDIS_REPLY_ARRAY && i + 1 < pairs->elements && i / 2 < ENTRY_PAIRS;
+         i += 2) {
+        const redisReply *name = pairs->element[i];
+        is_whole &=
+            name->type == REDIS_REPLY_STRING && strcmp (name->str, s_entry_names[i / 2]) == 0;
+        is_whole &= s_read_field (&record_order_event.fields[ENTRY_FIRST_FIELD + i / 2],
+                                  pairs->element[i + 1], row);
+    }
+    return is_whole;
+}
+
+/*  One entry of a stream: [id, [name, value, …]]. What is not of the gate's shape goes on without a rid, with what could be read of
+   it for people to see: the broker makes a dead letter of it. */
 static void
 s_row_of_entry (const redisReply *entry, const journal_position_t *at, order_event_t *row)
 {
-    const size_t first_field = 4; /* after sale_id, epoch, entry_ms, entry_seq */
     row->sale_id = at->sale_id;
     row->epoch = at->epoch;
     if (entry->type != REDIS_REPLY_ARRAY || entry->elements != 2 ||
@@ -493,16 +514,12 @@ s_row_of_entry (const redisReply *entry, const journal_position_t *at, order_eve
         sscanf (entry->element[0]->str, "%" SCNu64 "-%" SCNu64, &row->entry_ms, &row->entry_seq) !=
             2)
         return;
-    const redisReply *pairs = entry->element[1];
-    if (pairs->type != REDIS_REPLY_ARRAY)
+    if (s_read_pairs (entry->element[1], row))
         return;
-    for (size_t i = 0;
-         i + 1 < pairs->elements && first_field + i / 2 < record_order_event.field_count; i += 2)
-        if (!s_read_field (&record_order_event.fields[first_field + i / 2], pairs->element[i + 1],
-                           row))
-            log_write (LOG_LEVEL_ERROR, "journal_entry_unreadable",
-                       "sale %" PRIu64 " entry %" PRIu64 "-%" PRIu64, row->sale_id, row->entry_ms,
-                       row->entry_seq);
+    memset (row->rid, 0, sizeof row->rid);
+    log_write (LOG_LEVEL_ERROR, "journal_entry_unreadable",
+               "sale %" PRIu64 " entry %" PRIu64 "-%" PRIu64, row->sale_id, row->entry_ms,
+               row->entry_seq);
 }
 
 /*  [[key, [entry, …]], …] or nil when nothing came in time. Redis counts entries per stream: what is beyond CALL_ROWS_MAX is cut off, and read

@@ -1,6 +1,7 @@
 """The faults of scripts/chaos: which there are, how each is done, and how it ends. Only processes of the one instance are touched."""
 
 import os
+import re
 import shutil
 import signal
 import time
@@ -16,16 +17,15 @@ from .waiting import TooLate, now_us, until
 BACK_S = 60            # within this a replaced process must be there again
 SCALE_S = 120
 FREEZE_S = (0.1, 2.5)
-LONG_FREEZE_S = (3.2, 5.0)  # longer than a lease
-LONG_SHARE = 0.25
+LONG_FREEZE_S = (3.2, 5.0)  # longer than a lease: its holder wakes up as one who was
 HOLD_S = (0.3, 2.5)    # of a fault that lasts
 FSYNC_US = (20000, 100000, 300000, 1000000)
 TOGETHER = 0.2         # share of kills and freezes that hit several processes in the same moment
 SCALABLE = ("broker", "inventory", "ordering", "seckill", "limiter")
-LASTING = ("freeze", "slow fsync", "disk full", "maxmemory")
+LASTING = ("freeze", "ex-leader", "slow fsync", "disk full", "maxmemory")
 CLOCK_SHOPPERS = 5
 # kind: share. What needs root or a tool that is not there is left out, and said.
-KINDS = {"kill": 46, "freeze": 16, "term": 10, "everything": 1, "slow fsync": 5, "disk full": 3, "maxmemory": 3, "scripts flushed": 4,
+KINDS = {"kill": 44, "freeze": 16, "ex-leader": 3, "term": 10, "everything": 1, "slow fsync": 5, "disk full": 3, "maxmemory": 3, "scripts flushed": 4,
          "clock": 1, "scale": 3, "wipe": 4}
 
 
@@ -62,7 +62,7 @@ class Faults:
         kind = self.dice.choices(list(self.shares), self.shares.values())[0]
         begin = len(self.done)
         try:
-            getattr(self, "_" + kind.replace(" ", "_"))()
+            getattr(self, "_" + re.sub("[ -]", "_", kind))()
         except TooLate as late:
             self.problems.append(f"{kind}: {late}")
         for fault in self.done[begin:]:
@@ -114,14 +114,29 @@ class Faults:
     def _freeze(self):
         at_us = now_us()
         pids = {name: self._signal(name, signal.SIGSTOP) for name in self._victims(self.actors() + list(STORES))}
-        time.sleep(self.dice.uniform(*(LONG_FREEZE_S if self.dice.random() < LONG_SHARE else FREEZE_S)))
+        time.sleep(self.dice.uniform(*FREEZE_S))
+        self._wake("freeze", pids, at_us)
+
+    def _wake(self, kind, pids, at_us):
         for name, pid in pids.items():
             if pid:
-                self._note("freeze", name, at_us)
+                self._note(kind, name, at_us)
                 try:
                     os.kill(pid, signal.SIGCONT)
                 except ProcessLookupError:
                     pass  # the supervisor took it for dead, and it is
+
+    def _ex_leader(self):
+        """Holders of leases, frozen until others have them."""
+        try:
+            leaders = self.instance.metrics()["minishop_leader"].items()
+        except (OSError, ValueError, KeyError, IndexError, AttributeError):
+            return
+        names = [re.search('instance="([^"]*)"', labels).group(1) for labels, value in leaders if value == 1]
+        at_us = now_us()
+        pids = {name: self._signal(name, signal.SIGSTOP) for name in self.dice.sample(names, min(len(names), self.dice.randint(1, 2)))}
+        time.sleep(self.dice.uniform(*LONG_FREEZE_S))
+        self._wake("ex-leader", pids, at_us)
 
     def _scale(self):
         """One or two of a kind, from now on: the other one of a pair is later asked to leave while others die."""
