@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define DAY_MS 86400000u
+
 struct catalogue_t {
     pthread_rwlock_t lock;
     sale_t *sales; /* ascending by sale_id; room for SALES_MAX */
@@ -45,6 +47,12 @@ sale_phase (const sale_t *sale, uint64_t gate_ms)
     if (gate_ms < sale->starts_at_ms)
         return PHASE_SCHEDULED;
     return sale->stock_left == 0 ? PHASE_SOLD_OUT : PHASE_LIVE;
+}
+
+bool
+sale_is_archived (const sale_terms_t *terms, uint64_t gate_ms)
+{
+    return gate_ms > terms->ends_at_ms && gate_ms - terms->ends_at_ms > DAY_MS;
 }
 
 catalogue_t *
@@ -168,6 +176,7 @@ catalogue_terms (catalogue_t *self, uint64_t sale_id, sale_terms_t *terms)
     if (known) {
         terms->version = known->version;
         terms->starts_at_ms = known->starts_at_ms;
+        terms->ends_at_ms = known->ends_at_ms;
         terms->is_recovering = known->recovering != 0;
         memcpy (terms->currency, known->currency, sizeof terms->currency);
     }

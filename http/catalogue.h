@@ -27,7 +27,7 @@ sale_phase_t sale_phase (const sale_t *sale, uint64_t gate_ms);
 /*  What a purchase needs of its sale. */
 typedef struct sale_terms_t {
     uint64_t version;
-    uint64_t starts_at_ms;
+    uint64_t starts_at_ms, ends_at_ms;
     bool is_recovering;
     char currency[4];
 } sale_terms_t;
@@ -50,6 +50,9 @@ void catalogue_put_stock (catalogue_t *self, const stock_t *stocks, size_t count
 /*  Copies one sale; false if it is not there. */
 bool catalogue_get (catalogue_t *self, uint64_t sale_id, sale_t *sale);
 bool catalogue_terms (catalogue_t *self, uint64_t sale_id, sale_terms_t *terms);
+/*  True a day after its end: from then on the gate, of which a key has its answer for so long, may be gone. False while the gate's time is not
+    known (0). */
+bool sale_is_archived (const sale_terms_t *terms, uint64_t gate_ms);
 /*  Shows up to filter->limit sales, newest first, while nothing changes. Returns sale_id of the last if there are more, else 0. */
 uint64_t catalogue_visit (catalogue_t *self, const sale_filter_t *filter, sale_visit_fn visit,
                           void *context);

@@ -45,6 +45,9 @@ order_lookup_at_gate (exchange_t *self, const uint8_t rid[RID_BYTES], bool is_op
     if (answer.count != 1)
         return ERROR_INTERNAL_ERROR;
     *holding = *(const holding_t *)answer.entries;
+    if (holding->code == ERROR_RECOVERING &&
+        sale_is_archived (&terms, edge_gate_ms (self->edge, self->request.now_us)))
+        return ERROR_NOT_FOUND; /* a gate goes only when all of it is in the books */
     if (holding->code)
         return (error_code_t)holding->code;
     if (!holding->held || (!is_operator && holding->user_id != self->token.user_id))

@@ -97,6 +97,10 @@ handle_purchase_create (exchange_t *self)
         exchange_refuse (self, ERROR_UNKNOWN_SALE, NULL);
         return;
     }
+    if (sale_is_archived (&terms, edge_gate_ms (self->edge, self->request.now_us))) {
+        exchange_refuse (self, ERROR_SALE_ENDED, NULL); /* nobody waits for a gate that is gone */
+        return;
+    }
     s_name_purchase (self, quantity, terms.version, &purchase);
     const verdict_t *verdict = NULL;
     if (exchange_ask_raw (self, MSG_PURCHASE, &purchase, &answer) && answer.type == MSG_VERDICT &&

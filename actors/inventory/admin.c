@@ -14,9 +14,10 @@
                                          SALE_LOAD, or answered by its refusal             dependency_unavailable while PostgreSQL is away
     GATE       version at the open gate  ACKS                                              recovering
     ACKS       ready receivers           answered                                          answered: the late ones are left behind
-    BEFORE     GATE_STAT                 BOOKS                                             dependency_unavailable
+    BEFORE     GATE_STAT                 BOOKS, or recovering without a whole gate         dependency_unavailable
     BOOKS      SALE_BOOKS                AFTER, or answered without a gate                 dependency_unavailable
-    AFTER      GATE_STAT                 answered, or BOOKS again if the gate moved        dependency_unavailable */
+    AFTER      GATE_STAT                 answered, or BOOKS again if the gate moved;       dependency_unavailable
+                                         recovering without a whole gate */
 
 #include "admin.h"
 
@@ -103,7 +104,7 @@ s_reply_outcome (inventory_t *self, question_t *question, const event_t *event, 
     questions_refuse (self, question, code, NULL, effects);
 }
 
-/*  A row of the sale as it is now: a draft has neither gate nor receivers. */
+/*  A row of the sale as it is now: a draft has neither gate nor receivers, an archived sale needs none any more. */
 static void
 s_changed (inventory_t *self, question_t *question, const event_t *event, effects_t *effects)
 {
@@ -115,11 +116,14 @@ s_changed (inventory_t *self, question_t *question, const event_t *event, effect
         query->limit = 1;
         return;
     }
-    if (((const sale_t *)event->entries)->state == SALE_DRAFT) {
+    const sale_t *row = event->entries;
+    bool is_archived =
+        row->state == SALE_ENDED && row->epoch > 0 && sales_has_left (self, row->sale_id);
+    if (row->state == SALE_DRAFT || is_archived) {
         s_reply_sales (self, question, event, effects);
         return;
     }
-    live_sale_t *live = sales_merge (self, event->entries, effects);
+    live_sale_t *live = sales_merge (self, row, effects);
     if (!live) {
         questions_refuse (self, question, ERROR_BUSY, "Too many sales are live", effects);
         return;
@@ -176,6 +180,11 @@ s_audited (inventory_t *self, question_t *question, const event_t *event, effect
         questions_refuse (self, question, ERROR_UNKNOWN_SALE, NULL, effects);
         return;
     }
+    if (audit_finds_no_gate (question, event)) {
+        questions_refuse (self, question, ERROR_RECOVERING, "The gate of the sale is not open",
+                          effects);
+        return;
+    }
     if (!audit_step (self, question, event, &made, effects))
         return;
     audit_note (self, &made, effects);
@@ -225,6 +234,8 @@ void
 admin_result (inventory_t *self, const event_t *event, effects_t *effects)
 {
     question_t *question = questions_find (self, event->tag);
+    if (event->call == CALL_SALE_BOOKS)
+        self->admin.books_out--;
     if (!question)
         return;
     question->tag = 0;

@@ -80,7 +80,9 @@ void
 asks_audit (inventory_t *self, question_t *question, uint64_t sale_id, effects_t *effects)
 {
     question->sale_id = sale_id;
-    if (!audit_begin (self, question, effects))
+    if (!audit_has_room (self))
+        questions_refuse (self, question, ERROR_BUSY, "Other audits are under way", effects);
+    else if (!audit_begin (self, question, effects))
         questions_refuse (self, question, ERROR_RECOVERING, "The gate of the sale is not open",
                           effects);
 }

@@ -10,6 +10,9 @@
     3. Nobody has to ask: while the lease is held one sale after the other is audited. What is found is an error in the log and in two
        metrics, at once: of units sold beyond the total or twice also while the gate moves.
 
+    4. At most AUDITS_MAX at once, one fewer than the process has connections to PostgreSQL; beyond it busy.
+    5. A gate that is lost, of another run of Redis or closed at one of the looks ends the audit: recovering. Its keys say nothing of units.
+
     at rest   missing = total − (left + pending + paid)    in_flight   leaked     oversold
     yes       > 0                                          0           missing    max (0, active − total)
     yes       < 0                                          0           0          max (−missing, active − total)
@@ -28,6 +31,8 @@
 #define AUDIT_REST                                                                                 \
     50u /* times as long as the last one took: a sale of a million orders is summed for a second */
 #define OWN_AUDIT_QUESTIONS 8u /* none while that many questions wait: operators go first */
+#define AUDITS_MAX                                                                                 \
+    2u /* at once: the books of a million orders take seconds, and the lease is not to wait behind them */
 #define TRIES_MAX 5u /* readings of a gate that moves, before the last is taken as it is */
 
 static uint64_t
@@ -107,9 +112,20 @@ s_read_books (inventory_t *self, question_t *question, effects_t *effects)
 {
     uint64_t slot = (uint64_t)(question - self->admin.questions);
     question->stage = STAGE_BOOKS;
+    self->admin.books_out++;
     question->tag = inventory_call (self, effects, CALL_SALE_BOOKS, PURPOSE_QUESTION, slot);
     query_t *query = effects_entry (effects, &record_query);
     query->sale_id = question->sale_id;
+}
+
+bool
+audit_has_room (const inventory_t *self)
+{
+    uint64_t count = self->admin.books_out;
+    for (size_t i = 0; i < QUESTIONS_MAX; i++)
+        count += self->admin.questions[i].stage == STAGE_BEFORE ||
+                 self->admin.questions[i].stage == STAGE_AFTER;
+    return count < AUDITS_MAX;
 }
 
 bool
@@ -117,7 +133,8 @@ audit_begin (inventory_t *self, question_t *question, effects_t *effects)
 {
     live_sale_t *live = sales_find (self, question->sale_id);
     question->has_gate = live && sales_needs_gate (live);
-    if (question->has_gate && !gates_has_version (live, 0))
+    if (question->has_gate ? !gates_has_version (live, 0)
+                           : !live && !sales_has_left (self, question->sale_id))
         return false;
     if (question->has_gate)
         s_look (self, question, STAGE_BEFORE, effects);
@@ -155,6 +172,14 @@ audit_step (inventory_t *self, question_t *question, const event_t *event, audit
     }
     audit_compute (&question->before, after, &question->books, audit);
     return true;
+}
+
+bool
+audit_finds_no_gate (const question_t *question, const event_t *event)
+{
+    const gate_state_t *gate = event->entries;
+    bool is_look = question->stage == STAGE_BEFORE || question->stage == STAGE_AFTER;
+    return is_look && (!gate->present || !gate->same_run || gate->recovering);
 }
 
 /*  A violation that is gone at the next rest was not one of the books: it stays in the counter. */

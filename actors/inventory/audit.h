@@ -11,11 +11,16 @@ void audit_compute (const gate_state_t *before, const gate_state_t *after, const
 /*  The same for a draft or an archived sale: without a gate nothing can be on its way. */
 void audit_compute_without_gate (const books_t *books, audit_t *audit);
 
-/*  First call of an audit; the question is open and names the sale. False if its gate is not open: nothing is known then. */
+/*  False while as many are under way as may be. */
+bool audit_has_room (const inventory_t *self);
+/*  First call of an audit; the question is open and names the sale. False if its gate is not open, or it may have one
+    that is not in the table yet: nothing is known then. */
 bool audit_begin (inventory_t *self, question_t *question, effects_t *effects);
 /*  An answer to one of its calls. True when `audit` is made; until then the question waits for the next answer. */
 bool audit_step (inventory_t *self, question_t *question, const event_t *event, audit_t *audit,
                  effects_t *effects);
+/*  True if the answer says that the gate is lost, of another run of Redis, or closed: nothing is known of its units then. */
+bool audit_finds_no_gate (const question_t *question, const event_t *event);
 /*  Keeps the drift that an audit found, for the metric. */
 void audit_note (inventory_t *self, const audit_t *audit, effects_t *effects);
 

@@ -67,6 +67,7 @@ gates_take (inventory_t *self, live_sale_t *live, const gate_state_t *state)
     live->gate = *state;
     live->is_known = true;
     live->stock_is_dirty = true;
+    leadership_meet (self, state->token);
     if (state->present && !live->went_back)
         live->journal_units = state->journal_units;
     s_take_clock (self, state->gate_us);

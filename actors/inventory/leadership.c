@@ -4,6 +4,8 @@
     2. A renewal keeps the token. Another token is another term: nothing of the former one is trusted, everything is loaded anew.
     3. No answer is no loss: the leader goes on to the end of its lease. After it the role is LAPSED: the table stays, gates are still
        looked at, nothing that needs the lease is done.
+    4. A gate may have seen a higher token than ours though nobody took the lease: PostgreSQL was restored from a backup. The lease is asked
+       for with the highest token met, which lease_take raises further; that is no renewal, so it is refused until ours has ended.
 
     role       granted, same token   granted, new token   refused     lease over
     NONE       –                     LEADER, load         FOLLOWER    –
@@ -37,6 +39,18 @@ void
 leadership_doubt (inventory_t *self)
 {
     self->leadership.due_us = self->now_us;
+}
+
+/*  Rule 4. */
+void
+leadership_meet (inventory_t *self, uint64_t token)
+{
+    leadership_t *lead = &self->leadership;
+    if (token <= lead->met_token)
+        return;
+    lead->met_token = token;
+    if (token > lead->token)
+        lead->due_us = self->now_us;
 }
 
 const char *
@@ -114,7 +128,7 @@ s_ask (inventory_t *self, uint64_t ttl_ms, effects_t *effects)
     snprintf (row->name, sizeof row->name, "%s", LEASE_NAME);
     snprintf (row->holder, sizeof row->holder, "inventory/%" PRIu64, self->address.number);
     row->incarnation = self->address.incarnation;
-    row->token = lead->token;
+    row->token = lead->token > lead->met_token ? lead->token : lead->met_token;
     row->ttl_ms = ttl_ms;
 }
 

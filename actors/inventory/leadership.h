@@ -11,6 +11,8 @@ bool leadership_is_held (const inventory_t *self);
 bool leadership_has_table (const inventory_t *self);
 /*  Asks again at once: somebody met a higher token. */
 void leadership_doubt (inventory_t *self);
+/*  A gate has seen this token. */
+void leadership_meet (inventory_t *self, uint64_t token);
 void leadership_result (inventory_t *self, const event_t *event, effects_t *effects);
 void leadership_advance (inventory_t *self, effects_t *effects);
 /*  Hands the lease on when the process leaves. */

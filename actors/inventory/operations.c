@@ -119,9 +119,7 @@ s_is_open (inventory_t *self, uint64_t sale_id)
 static bool
 s_can_go_on (inventory_t *self, uint64_t sale_id)
 {
-    const reload_t *reload = &self->reload;
-    bool is_archived = !sales_find (self, sale_id) && reload->is_loaded && !reload->is_full;
-    return is_archived || s_is_open (self, sale_id);
+    return sales_has_left (self, sale_id) || s_is_open (self, sale_id);
 }
 
 /* -------------------------------------------------------------------------- moves */

@@ -259,6 +259,7 @@ s_is_fenced (inventory_t *self, live_sale_t *live, const gate_state_t *state, ef
     if (state->code != ERROR_FENCED && state->token <= self->leadership.token)
         return false;
     live->gate.token = state->token;
+    leadership_meet (self, state->token);
     recovery_fence (self, live, effects);
     return true;
 }
@@ -359,6 +360,7 @@ s_bumped (inventory_t *self, live_sale_t *live, const event_t *event, effects_t 
     recovery_t *recovery = &live->recovery;
     const epoch_row_t *row = event->entries;
     if (event->count == 1 && row->code == ERROR_FENCED) {
+        leadership_meet (self, row->token);
         recovery_fence (self, live, effects);
         return;
     }

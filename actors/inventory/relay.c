@@ -80,13 +80,6 @@ s_is_open (const inventory_t *self, const live_sale_t *live)
     return gates_has_version (live, 0) && live->fenced_token != self->leadership.token;
 }
 
-static bool
-s_is_archived (const inventory_t *self, const live_sale_t *live)
-{
-    const reload_t *reload = &self->reload;
-    return !live && reload->is_loaded && !reload->is_full;
-}
-
 /*  All rows of the sale of row `first`, in the order of the box. */
 static void
 s_release_sale (inventory_t *self, size_t first, const live_sale_t *live, effects_t *effects)
@@ -124,7 +117,7 @@ s_release_all (inventory_t *self, effects_t *effects)
     for (size_t i = 0; i < relay->row_count; i++) {
         live_sale_t *live = sales_find (self, relay->rows[i].sale_id);
         bool can_go = live && s_is_open (self, live);
-        if (s_is_archived (self, live))
+        if (sales_has_left (self, relay->rows[i].sale_id))
             relay->is_final[i] = true;
         else if (can_go && s_is_first_of_sale (relay, i))
             s_release_sale (self, i, live, effects);

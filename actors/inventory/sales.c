@@ -13,8 +13,9 @@
 #include "operations.h"
 #include "snapshot.h"
 
-#define RELOAD_US (10000u * MS)     /* between two passes: catches changes whose answer was lost */
-#define RELOAD_SOON_US (200u * MS)  /* after a doubt */
+#define RELOAD_US (10000u * MS)    /* between two passes: catches changes whose answer was lost */
+#define RELOAD_SOON_US (200u * MS) /* after a doubt */
+#define DAY_MS 86400000u
 #define RELOAD_RETRY_US (100u * MS) /* after a page without an answer */
 
 void
@@ -60,6 +61,12 @@ sales_find (inventory_t *self, uint64_t sale_id)
         if (self->sales[i].is_used && self->sales[i].sale.sale_id == sale_id)
             return &self->sales[i];
     return NULL;
+}
+
+bool
+sales_has_left (inventory_t *self, uint64_t sale_id)
+{
+    return self->reload.is_loaded && !self->reload.is_full && !sales_find (self, sale_id);
 }
 
 uint64_t
@@ -218,6 +225,11 @@ s_archive (inventory_t *self, live_sale_t *live, effects_t *effects)
     effects_log (effects, LOG_LEVEL_INFO, "sale_archived", "sale=%" PRIu64, live->sale.sale_id);
     live->is_archived = true;
     live->sale.state = SALE_ENDED;
+    /* edges know by its end that the gate may be gone; an operator may have ended it before */
+    uint64_t end_ms = sales_gate_now_us (self) / MS;
+    end_ms = end_ms > DAY_MS ? end_ms - DAY_MS : 0;
+    if (end_ms && live->sale.ends_at_ms > end_ms)
+        live->sale.ends_at_ms = end_ms;
     sales_stamp (self, live);
 }
 

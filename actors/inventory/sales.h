@@ -12,6 +12,8 @@ void sales_end_term (inventory_t *self);
 
 /*  NULL if the sale is not live. */
 live_sale_t *sales_find (inventory_t *self, uint64_t sale_id);
+/*  True if PostgreSQL calls the sale archived, or a draft: it is not in a table that is complete. It has no gate, or needs it no more. */
+bool sales_has_left (inventory_t *self, uint64_t sale_id);
 uint64_t sales_slot (const inventory_t *self, const live_sale_t *live);
 bool sales_is_full (const inventory_t *self);
 /*  Takes PostgreSQL's row over, if it is newer. Returns its place, NULL for drafts and if the table is full. */

@@ -53,11 +53,12 @@ typedef enum role_t {
 
 typedef struct leadership_t {
     role_t role;
-    uint64_t token;    /* fencing token of the term, 0 = never led */
-    uint64_t until_us; /* end of the lease: lease_ms after the last granted asking */
-    uint64_t asked_us; /* when the call in flight was made */
-    uint64_t due_us;   /* when to ask again */
-    uint64_t tag;      /* call in flight, 0 = none */
+    uint64_t token;     /* fencing token of the term, 0 = never led */
+    uint64_t met_token; /* highest that a gate or its sale has shown */
+    uint64_t until_us;  /* end of the lease: lease_ms after the last granted asking */
+    uint64_t asked_us;  /* when the call in flight was made */
+    uint64_t due_us;    /* when to ask again */
+    uint64_t tag;       /* call in flight, 0 = none */
 } leadership_t;
 
 /* -------------------------------------------------------------------------- recovery.c */
@@ -265,6 +266,7 @@ typedef struct question_t {
 typedef struct admin_t {
     question_t questions[QUESTIONS_MAX];
     uint64_t question_count;
+    uint64_t books_out; /* SALE_BOOKS in flight, also of questions that are closed */
     uint64_t audit_due_us;
     uint64_t audit_turn; /* slot of the last own audit */
 } admin_t;

@@ -60,6 +60,40 @@ test_payment_create (void **state)
 }
 
 static void
+test_life_after_the_archive (void **state)
+{
+    /* An order of the last second of a sale has up to a day to be paid, and its sale may be archived before: it is paid, cancelled, expired
+       and refunded all the same, and its units are on a way back that the relay ends. */
+    stage_t *stage = *state;
+    uint64_t sale = stage_new_sale (stage, 10);
+    order_event_t events[4];
+    payment_order_t asks[4];
+    for (uint64_t i = 0; i < 4; i++) {
+        events[i] = orders_pending (stage, sale, i + 1, 1);
+        asks[i] = orders_payment_order (&events[i], 1);
+    }
+    stage_sql (stage, "UPDATE sale SET ends_at_ms = 2 WHERE sale_id = %" PRIu64, sale);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal (orders_pay (stage, &asks[i]).code, ERROR_NONE);
+    assert_int_equal (orders_say (stage, &asks[0], PAYMENT_CAPTURED).order_status, ORDER_PAID);
+    assert_int_equal (orders_say (stage, &asks[0], PAYMENT_REFUNDED).order_status, ORDER_REFUNDED);
+    orders_assert_final (stage, events[0].rid, ORDER_REFUNDED, "provider");
+    order_change_t change = orders_change (&events[1]);
+    assert_int_equal (orders_cancel (stage, &change), ERROR_NONE);
+    orders_assert_final (stage, events[1].rid, ORDER_CANCELLED, "shopper");
+    orders_set_due (stage, events[2].rid, 1);
+    assert_int_equal (orders_expire (stage->ordering_sql, 0, 0, 8).expired_count, 1);
+    assert_int_equal (orders_say (stage, &asks[2], PAYMENT_CAPTURED).status, PAYMENT_REFUND_DUE);
+    assert_int_equal (orders_pay (stage, &asks[3]).code, ERROR_NONE);
+    books_t books = stage_books (stage, sale);
+    assert_true (books.sold == 1 && books.pending_payment == 1 && books.returning == 3);
+    release_t releases[8];
+    query_t query = { .sale_id = sale, .limit = 8 };
+    assert_int_equal (sql_call (stage->inventory_sql, CALL_RELEASE_LIST, &query, 1, releases, 8),
+                      3);
+}
+
+static void
 test_create_waits_for_no_row (void **state)
 {
     /* A payment of an order that is not there takes no lock: it is answered while the sale is being written. */
@@ -337,6 +371,7 @@ main (void)
         cmocka_unit_test (test_event_table),
         cmocka_unit_test (test_event_once),
         cmocka_unit_test (test_events_in_any_order),
+        cmocka_unit_test (test_life_after_the_archive),
         cmocka_unit_test (test_payment_due),
     };
     return cmocka_run_group_tests (tests, stage_set_up, stage_tear_down);

@@ -329,6 +329,35 @@ test_purchase_is_answered_by_its_verdict (void **state)
 }
 
 static void
+test_archived_sales_have_no_gate (void **state)
+{
+    /* A day after its end the gate of a sale may be gone: nobody waits for it then, and what is not in the books is nowhere. An hour
+       before that it is asked, and what it cannot say is not known. */
+    (void)state;
+    static verdict_t verdict;
+    static holding_t holding = { .code = ERROR_RECOVERING };
+    sale_t sale = {
+        .sale_id = 7, .version = 4, .state = SALE_ENDED, .currency = "EUR", .epoch = 1
+    };
+    s_script_verdict (&verdict, ERROR_RECOVERING);
+    s_script (MSG_HOLDING_GET, MSG_HOLDING, &holding, 1);
+    s_script (MSG_ORDER_GET, MSG_ORDERS, &verdict, 0);
+    for (int is_archived = 0; is_archived < 2; is_archived++) {
+        readiness_t readiness = { .sales = 1, .denials = 1, .clock = 1 };
+        uint64_t gate_ms = (is_archived ? 25 : 23) * 3600000u;
+        sale.ends_at_ms = 1;
+        s_publish (MSG_SALES, &sale, 1);
+        readiness.gate_offset_us = (int64_t)(gate_ms * 1000) - NOW_US;
+        s_publish (MSG_READINESS, &readiness, 1);
+        s_check (s_call ("POST", BUY, AUTH JSON KEY, "{}"), is_archived ? 410 : 503,
+                 is_archived ? "sale_ended" : "recovering");
+        assert_true (is_archived == !strstr (s_asked, "PURCHASE"));
+        s_check (s_call ("GET", "/api/v1/orders/00000000-0007-8000-8000-000000000001", AUTH, NULL),
+                 is_archived ? 404 : 503, is_archived ? "not_found" : "recovering");
+    }
+}
+
+static void
 test_same_request_is_the_same_purchase (void **state)
 {
     /* rid and hash follow user, sale, key and meaning: {} and {"quantity":1} are one; another key, quantity or sale is not. */
@@ -693,6 +722,7 @@ main (void)
         CASE (test_sales_are_cached_only_for_strangers),
         CASE (test_nothing_is_known_before_the_first_snapshot),
         CASE (test_purchase_is_answered_by_its_verdict),
+        CASE (test_archived_sales_have_no_gate),
         CASE (test_same_request_is_the_same_purchase),
         CASE (test_orders_are_looked_for_at_the_gate_and_in_the_books),
         CASE (test_orders_have_timelines),

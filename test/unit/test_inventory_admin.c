@@ -99,6 +99,26 @@ test_already_so (void **state)
     bench_destroy (bench);
 }
 
+/*  An archived sale that is ended once more stays out of the table: its gate is gone, and is not built again. */
+static void
+test_archived_stays_archived (void **state)
+{
+    (void)state;
+    bench_t *bench = s_ready ();
+    sale_change_t change = { .sale_id = 9, .state = SALE_ENDED, .actor = "admin" };
+    bench_ask (bench, MSG_SALE_CHANGE, &change);
+    bench_take (bench);
+    sale_t sale = bench_sale (9);
+    sale.state = SALE_ENDED;
+    sale.ends_at_ms = BENCH_GATE_US / 1000 - 100000000;
+    bench_answer (bench, CALL_SALE_CHANGE, PURPOSE_QUESTION, &sale, 1);
+    const char *text = bench_take (bench);
+    assert_non_null (strstr (text, "SALE_REPLY batch=900"));
+    assert_null (strstr (text, "SALES "));
+    assert_int_equal (bench_core (bench)->sale_count, 1);
+    bench_destroy (bench);
+}
+
 /*  Publish: the new sale comes into the table, its gate is installed by a recovery, the edges are told, then the answer. */
 static void
 test_publish (void **state)
@@ -405,6 +425,7 @@ main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_changes_of_an_open_sale),
         cmocka_unit_test (test_already_so),
+        cmocka_unit_test (test_archived_stays_archived),
         cmocka_unit_test (test_publish),
         cmocka_unit_test (test_late_edge),
         cmocka_unit_test (test_gate_away),

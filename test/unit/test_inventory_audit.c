@@ -240,6 +240,74 @@ test_without_open_gate (void **state)
     bench_destroy (bench);
 }
 
+/*  A gate that is lost, of another run of Redis or closed when it is read says nothing of units: no drift, and the operator is told. */
+static void
+test_gate_lost_while_reading (void **state)
+{
+    (void)state;
+    gate_state_t lost[4] = { 0 };
+    for (int i = 0; i < 6; i++) {
+        bench_t *bench = bench_new ();
+        bench_lead_one (bench);
+        bench_live (bench, 5100 * MS);
+        lost[0] = (gate_state_t){ .gate_us = bench_gate_us (bench) }; /* wiped */
+        lost[1] = lost[2] = bench_gate (bench);
+        lost[1].same_run = 0;
+        lost[2].recovering = 1;
+        if (i % 2)
+            s_look (bench, 10);
+        else
+            bench_answer (bench, CALL_GATE_STAT, PURPOSE_QUESTION, &lost[i / 2], 1);
+        for (int n = 0; n < 8 && bench_find (bench, CALL_SALE_BOOKS, PURPOSE_QUESTION); n++) {
+            s_books (bench);
+            bench_answer (bench, CALL_GATE_STAT, PURPOSE_QUESTION, &lost[i / 2], 1);
+        }
+        assert_int_equal (bench_core (bench)->admin.question_count, 0);
+        assert_null (strstr (rig_text (bench->rig, true), "stock_drift"));
+        assert_int_equal (rig_added (bench->rig, METRIC_VIOLATIONS, 0), 0);
+        bench_destroy (bench);
+    }
+}
+
+/*  Two audits at once, whoever asks; one that was given up counts while PostgreSQL still sums for it. */
+static void
+test_bounded (void **state)
+{
+    (void)state;
+    bench_t *bench = bench_new ();
+    bench_lead_one (bench);
+    s_ask (bench, 1);
+    s_ask (bench, 1);
+    bench_take (bench);
+    s_ask (bench, 1);
+    assert_non_null (strstr (bench_take (bench), "send edge/1 OUTCOME batch=900 [{\"code\":50"));
+    s_look (bench, 10);
+    s_look (bench, 10);
+    bench_live (bench, 3000 * MS); /* both are answered that PostgreSQL is away */
+    assert_int_equal (bench_core (bench)->admin.question_count, 0);
+    bench_take (bench);
+    s_ask (bench, 1);
+    assert_non_null (strstr (bench_take (bench), "\"code\":50"));
+    s_books (bench);
+    s_ask (bench, 1);
+    assert_string_equal (bench_take (bench), "call gate_stat [{\"sale_id\":1}]\n");
+    bench_destroy (bench);
+}
+
+/*  Before all live sales are loaded one that is not in the table may have a gate: it is not summed without. */
+static void
+test_before_all_is_loaded (void **state)
+{
+    (void)state;
+    bench_t *bench = bench_new ();
+    bench_event (bench, EVENT_START);
+    bench_lease (bench, BENCH_TOKEN, true);
+    bench_take (bench);
+    s_ask (bench, 1);
+    assert_non_null (strstr (bench_take (bench), "send edge/1 OUTCOME batch=900 [{\"code\":52"));
+    bench_destroy (bench);
+}
+
 /*  A store that does not answer ends the audit as dependency_unavailable, at each of its readings. */
 static void
 test_failures (void **state)
@@ -373,6 +441,9 @@ main (void)
         cmocka_unit_test (test_balanced_means_the_sum),
         cmocka_unit_test (test_reading),
         cmocka_unit_test (test_without_open_gate),
+        cmocka_unit_test (test_gate_lost_while_reading),
+        cmocka_unit_test (test_before_all_is_loaded),
+        cmocka_unit_test (test_bounded),
         cmocka_unit_test (test_failures),
         cmocka_unit_test (test_drift),
         cmocka_unit_test (test_under_way),

@@ -151,6 +151,37 @@ test_new_term (void **state)
     bench_destroy (bench);
 }
 
+/*  A gate has seen a higher token than the lease table gives (PostgreSQL was restored from a backup, everybody started anew): the lease is
+    asked for with that token, so that it rises above it, and the gate is served again. */
+static void
+test_lease_table_of_the_past (void **state)
+{
+    (void)state;
+    bench_t *bench = bench_new ();
+    sale_t sale = bench_sale (1);
+    bench_lead (bench, &sale, 1);
+    gate_state_t gate = bench_gate (bench);
+    gate.token = BENCH_TOKEN + 40;
+    gate.same_run = 0;
+    bench_poll (bench, &gate);
+    assert_null (bench_find (bench, CALL_GATE_CLOSE, PURPOSE_RECOVERY));
+    const lease_t *asked =
+        (const void *)bench_find (bench, CALL_LEASE_TAKE, PURPOSE_LEASE)->argument;
+    assert_int_equal (asked->token, BENCH_TOKEN + 40);
+    bench_lease (bench, BENCH_TOKEN, false); /* no renewal: it has to end first */
+    s_assert_role (bench, ROLE_FOLLOWER);
+    bench_pass (bench, 1 * SECOND_US);
+    asked = (const void *)bench_find (bench, CALL_LEASE_TAKE, PURPOSE_LEASE)->argument;
+    assert_int_equal (asked->token, BENCH_TOKEN + 40);
+    bench_lease (bench, BENCH_TOKEN + 41, true);
+    bench_answer (bench, CALL_SALE_LIVE, PURPOSE_RELOAD, &sale, 1);
+    bench_poll (bench, &gate);
+    const gate_key_t *closing =
+        (const void *)bench_find (bench, CALL_GATE_CLOSE, PURPOSE_RECOVERY)->argument;
+    assert_int_equal (closing->token, BENCH_TOKEN + 41);
+    bench_destroy (bench);
+}
+
 /*  A process that leaves gives its lease away, is leader no more, takes no new question and finishes the old. */
 static void
 test_stop (void **state)
@@ -204,6 +235,7 @@ main (void)
         cmocka_unit_test (test_lapses_and_comes_back),
         cmocka_unit_test (test_deposed),
         cmocka_unit_test (test_new_term),
+        cmocka_unit_test (test_lease_table_of_the_past),
         cmocka_unit_test (test_stop),
         cmocka_unit_test (test_deterministic),
     };

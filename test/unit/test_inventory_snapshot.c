@@ -218,6 +218,9 @@ test_reload (void **state)
     assert_non_null (told);
     assert_int_equal (((const sale_t *)told->entries)->sale_id, 1);
     assert_int_equal (((const sale_t *)told->entries)->state, SALE_ENDED);
+    /* an operator ended it before its time: its end is told as a day ago, so that edges know that its gate may go */
+    assert_true (((const sale_t *)told->entries)->ends_at_ms + 86400000 <=
+                 bench_gate_us (bench) / 1000);
     s_pass_over (bench, &sales[1], &third);
     assert_false (bench_core (bench)->sales[0].is_used);
     assert_true (bench_core (bench)->sales[1].is_used);
