@@ -250,12 +250,12 @@ end:
         state[x] == COUNTING ->
         if
         :: DURABLE -> counted[d]++
-        :: else -> memory[b * ENTRIES + d]++
+        :: else -> memory[b * ENTRIES + d]++ /* only WITHOUT_DURABLE */
         fi;
         state[x] = (counted[d] + memory[b * ENTRIES + d] > LIMIT -> DEAD : READY);
         assert (state[x] != DEAD || refusals[d] > LIMIT);
         if
-        :: state[x] == DEAD && !LETTER -> delete (d); state[x] = ELSEWHERE
+        :: state[x] == DEAD && !LETTER -> delete (d); state[x] = ELSEWHERE /* only WITHOUT_LETTER */
         :: else
         fi
     }

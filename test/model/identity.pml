@@ -111,7 +111,6 @@ inline gate_reserve (m)
         ever[id] = (owner[id] == 0); \
         assert (ever[0] + ever[1] + ever[2] <= 1); /* one key, one order */ \
         assert (owner[id] == 1 || (order[0] == ACTIVE) + (order[1] == ACTIVE) + (order[2] == ACTIVE) + (order[4] == ACTIVE) <= 1) \
-    :: order[id] == FINAL -> box[id] = 1 \
     :: else \
     fi
 #define END(id) order[id] = FINAL; sold = sold - units[id]; box[id] = 1
@@ -139,18 +138,18 @@ end:
     do
     /* order_write, order_cancel or expiry, gate_release: of any id */
     :: d_step { entry[0] -> entry[0] = 0; WRITE (0) }
-    :: d_step { entry[1] -> entry[1] = 0; WRITE (1) }
-    :: d_step { entry[2] -> entry[2] = 0; WRITE (2) }
+    :: d_step { entry[1] -> entry[1] = 0; WRITE (1) } /* only WITHOUT_DERIVED */
+    :: d_step { entry[2] -> entry[2] = 0; WRITE (2) } /* only WITHOUT_DERIVED */
     :: d_step { entry[3] -> entry[3] = 0; WRITE (3) }
     :: d_step { entry[4] -> entry[4] = 0; WRITE (4) }
     :: d_step { order[0] == ACTIVE -> END (0) }
-    :: d_step { order[1] == ACTIVE -> END (1) }
-    :: d_step { order[2] == ACTIVE -> END (2) }
+    :: d_step { order[1] == ACTIVE -> END (1) } /* only WITHOUT_DERIVED */
+    :: d_step { order[2] == ACTIVE -> END (2) } /* only WITHOUT_DERIVED */
     :: d_step { order[3] == ACTIVE -> END (3) }
     :: d_step { order[4] == ACTIVE -> END (4) }
     :: d_step { box[0] -> RELEASE (0) }
-    :: d_step { box[1] -> RELEASE (1) }
-    :: d_step { box[2] -> RELEASE (2) }
+    :: d_step { box[1] -> RELEASE (1) } /* only WITHOUT_DERIVED */
+    :: d_step { box[2] -> RELEASE (2) } /* only WITHOUT_DERIVED */
     :: d_step { box[3] -> RELEASE (3) }
     :: d_step { box[4] -> RELEASE (4) }
     /* a rebuild: the journal is drained, snapshot and opening are one step here (reservation.pml has them apart) */

@@ -154,8 +154,8 @@ end:
     do
     /* payment_create, and the charge, at once and again (payment_due) */
     :: d_step { ROWFIRST && payment[p] == NONE && order == WAITS -> payment[p] = PENDING }
-    :: d_step { !ROWFIRST && payment[p] == NONE && order == WAITS -> charge[p] = 1 }
-    :: d_step { !ROWFIRST && payment[p] == NONE && order == WAITS && provider[p] == NOTHING && charge[p] -> payment[p] = PENDING }
+    :: d_step { !ROWFIRST && payment[p] == NONE && order == WAITS -> charge[p] = 1 } /* only WITHOUT_ROWFIRST */
+    :: d_step { !ROWFIRST && payment[p] == NONE && order == WAITS && provider[p] == NOTHING && charge[p] -> payment[p] = PENDING } /* only WITHOUT_ROWFIRST */
     :: d_step { payment[p] == PENDING && order == WAITS && !charge[p] -> charge[p] = 1 }
     :: d_step { payment[p] == REFUND_DUE && !refund[p] && (AGAIN || !was_told[p]) -> refund[p] = 1; was_told[p] = 1 }
     /* lost with a process */

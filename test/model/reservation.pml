@@ -24,7 +24,7 @@
       STAMP      a stock change counts only in the epoch that it names: at the gate (more), in PostgreSQL (less)
       OPID       the gate carries a stock change out once per name and epoch
       REFUSAL    the gate remembers what it refused (less stock, readmission): a late copy is refused too
-      STOCKEP    stock_done takes a refusal only of the epoch in which the change was begun
+      STOCKEP    stock_done takes a refusal, too, only in the epoch of the gate that gave it
       PLACE      gate_release does nothing to a record that a younger readmission holds
       NOTE       gate_readmit does nothing where a younger release or attempt was
       DONEPLACE  release_done deletes only the row that it names
@@ -302,6 +302,7 @@ byte crashes, wipes, takeovers, copies;
 #define LIST 10 /* a relay that has listed a row and not sent it yet */
 #define STOCK_DONE 11
 #define ORDER_READMIT 12
+#define DEAD_BEGIN 13
 #if COPIES > 0
 byte late_what, late_token, late_epoch, late_arg, late_code, late_rid;
 #ifdef WITHOUT_INORDER
@@ -467,7 +468,7 @@ inline gate_load (a_epoch, a_token, a_closing)
         :: !g_rec || !g_run || (TOKEN && g_token < a_token) || !IS_CLOSING (a_closing) -> code = RECOVERING
         :: else ->
             if
-            :: a_epoch <= g_epoch -> code = STALE
+            :: a_epoch <= g_epoch -> code = STALE /* only WITHOUT_INORDER */
             :: else ->
                 for (i : 0 .. RIDS - 1) {
                     g_loaded[i] = (g_loading == a_epoch -> g_loaded[i] : 0);
@@ -498,7 +499,7 @@ inline gate_open (a_epoch, a_token, a_left, a_closing)
         :: else ->
             if
             :: !g_rec -> code = (g_epoch == a_epoch -> DONE : RECOVERING)
-            :: g_rec && a_epoch <= g_epoch -> code = STALE
+            :: g_rec && a_epoch <= g_epoch -> code = STALE /* only WITHOUT_INORDER */
             :: else ->
                 for (i : 0 .. RIDS - 1) {
                     g_rid[i] = (g_loading == a_epoch -> g_loaded[i] : 0);
@@ -539,7 +540,7 @@ inline gate_release (r, a_epoch, a_token, a_place)
     :: else ->
         code = DONE;
         if
-        :: !CASREL -> g_left++; g_rid[r] = RELEASED
+        :: !CASREL -> g_left++; g_rid[r] = RELEASED /* only WITHOUT_CASREL */
         :: CASREL && g_rid[r] == HELD ->
 #ifdef DEAD
             if
@@ -568,7 +569,7 @@ inline gate_more (a_epoch, a_token)
     :: else ->
         if
         :: STAMP && g_epoch > a_epoch -> code = STALE
-        :: STAMP && g_epoch < a_epoch -> code = RECOVERING
+        :: STAMP && g_epoch < a_epoch -> code = RECOVERING /* only WITHOUT_NAMES: no open gate is of an epoch before PostgreSQL's */
         :: else ->
             g_left = g_left + !(OPID && g_more);
             g_more = 1;
@@ -695,7 +696,7 @@ inline stock_done (a_epoch, a_token, a_code)
     if
     :: less != 1 || (TOKEN && a_token != token)
     :: less == 1 && (!TOKEN || a_token == token) && ((STAMP && a_code == DONE && epoch != a_epoch) ||
-                                                       (STOCKEP && a_code != DONE && less_epoch != a_epoch))
+                                                       (STOCKEP && a_code != DONE && epoch != a_epoch))
     :: else ->
         if
         :: a_code == DONE && sold < total -> total--; less = 2
@@ -730,10 +731,7 @@ inline dead_begin (r)
     if
     :: box[r] == 0 || !BOXFIRST ->
         places[r] = places[r] + 2 - (places[r] & 1);
-        mark[r] = places[r];
-        try_mark[r] = mark[r];
-        try_epoch[r] = epoch;
-        try_code[r] = 0
+        mark[r] = places[r]
     :: else /* busy */
     fi
 }
@@ -754,7 +752,7 @@ inline order_readmit (r, a_epoch, a_token, a_mark, a_code)
         :: else ->
             dead[r] = 1;
             if
-            :: a_code == DONE -> box_put (r)
+            :: a_code == DONE -> places[r] = places[r] + 1; box[r] = places[r] /* only WITHOUT_GUARD: PostgreSQL has what the gate had */
             :: else
             fi
         fi
@@ -870,8 +868,14 @@ end:
         held_by[r] = 0
     }
     /* an operator's wish; the leader begins an attempt, or a new one where it does not know how the last one went */
-    :: d_step { dead[r] == 1 && places[r] < PLACES - 2 -> dead_begin (r) }
-    :: d_step { dead[r] == 2 && (try_mark[r] == 0 || try_epoch[r] != epoch) && places[r] < PLACES -> dead_begin (r) }
+    :: d_step { dead[r] == 1 && places[r] < PLACES - 2 -> dead_begin (r); try_mark[r] = mark[r]; try_epoch[r] = epoch }
+    :: d_step {
+        dead[r] == 2 && (try_mark[r] == 0 || try_epoch[r] != epoch) && places[r] < PLACES ->
+        dead_begin (r);
+        try_mark[r] = mark[r];
+        try_epoch[r] = epoch;
+        try_code[r] = 0
+    }
     :: d_step {
         try_mark[r] && try_code[r] == 0 ->
         gate_readmit (r, try_epoch[r], token, try_mark[r]);
@@ -889,6 +893,8 @@ end:
         try_code[r] = 0
     }
 #if COPIES > 0
+    :: d_step { dead[r] == 1 && CAN_COPY -> COPY (DEAD_BEGIN, 0, 0); late_rid = r }
+    :: d_step { dead[r] == 2 && CAN_COPY -> COPY (DEAD_BEGIN, 0, 0); late_rid = r }
     :: d_step { try_mark[r] && try_code[r] == 0 && CAN_COPY -> COPY (READMIT, try_epoch[r], try_mark[r]); late_rid = r }
     :: d_step {
         try_mark[r] && try_code[r] && CAN_COPY ->
@@ -1009,6 +1015,7 @@ end:
         FORGET
     }
     :: d_step { late_what == RELEASE -> gate_release (late_rid, late_epoch, late_token, late_arg); code = 0; FORGET }
+#ifdef DEAD
     :: d_step {
         late_what == LIST ->
         late_epoch = (late_token == token -> g_epoch : late_epoch); /* the leader names what its gate has by then, a former one what it knew */
@@ -1017,7 +1024,14 @@ end:
         FORGET
     }
     :: d_step { late_what == RELEASE_DONE -> release_done (late_rid, late_arg, late_token); FORGET }
-#ifdef DEAD
+    :: d_step {
+        late_what == DEAD_BEGIN ->
+        if
+        :: (dead[late_rid] == 1 || dead[late_rid] == 2) && places[late_rid] < PLACES - 2 -> dead_begin (late_rid)
+        :: else
+        fi;
+        FORGET
+    }
     :: d_step { late_what == READMIT -> gate_readmit (late_rid, late_epoch, late_token, late_arg); code = 0; FORGET }
     :: d_step { late_what == ORDER_READMIT -> order_readmit (late_rid, late_epoch, late_token, late_arg, late_code); FORGET }
 #endif
