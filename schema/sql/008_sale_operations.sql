@@ -74,7 +74,8 @@ LANGUAGE sql IMMUTABLE AS $$
 $$;
 
 -- The fields of `mask` (SALE_HAS_…). A draft: all of them. Published and not over: only 1 … 16. Again, or nothing new: the row as it is.
--- No row: no such sale, not allowed in its state, or values that the checks of the tables refuse.
+-- No row: no such sale, not allowed in its state, or values that the checks of the tables refuse. An end of a published sale
+-- that lies in the past is now: 24 h after its end a sale is archived, and for so long the keys of its purchases have their answers.
 CREATE FUNCTION sale_edit (
     a_sale_id bigint[], a_version bigint[], a_state bigint[], a_product_id text[], a_title text[], a_description text[],
     a_image_url text[], a_price_cents bigint[], a_list_price_cents bigint[], a_currency text[], a_stock_total bigint[],
@@ -101,7 +102,12 @@ BEGIN
         IF m & 2 <> 0 THEN v_new.description := a_description[i]; END IF;
         IF m & 4 <> 0 THEN v_new.image_url := a_image_url[i]; END IF;
         IF m & 8 <> 0 THEN v_new.price_cents := a_price_cents[i]; END IF;
-        IF m & 16 <> 0 THEN v_new.ends_at_ms := a_ends_at_ms[i]; END IF;
+        IF m & 16 <> 0 THEN
+            v_new.ends_at_ms := a_ends_at_ms[i];
+            IF v_sale.state <> 1 AND v_new.ends_at_ms > v_sale.starts_at_ms THEN
+                v_new.ends_at_ms := greatest (v_new.ends_at_ms, clock_us () / 1000);
+            END IF;
+        END IF;
         IF m & 32 <> 0 THEN v_new.product_id := a_product_id[i]; END IF;
         IF m & 64 <> 0 THEN v_new.list_price_cents := a_list_price_cents[i]; END IF;
         IF m & 128 <> 0 THEN v_new.currency := a_currency[i]; END IF;
