@@ -249,6 +249,17 @@ admin_result (inventory_t *self, const event_t *event, effects_t *effects)
         s_audited (self, question, event, effects);
 }
 
+/*  What an operator can do about a refusal; NULL where the code says it. */
+static const char *
+s_detail (const question_t *question, error_code_t code)
+{
+    if (code != ERROR_INVALID_STATE)
+        return NULL;
+    return question->header.type == MSG_DEAD_CHANGE
+               ? "The letter was decided already, or it has no rejected order that could be"
+               : "Fewer units are left, more than 10000000 there would be, or the sale has ended";
+}
+
 void
 admin_operation_ended (inventory_t *self, uint64_t slot, error_code_t code, effects_t *effects)
 {
@@ -257,7 +268,7 @@ admin_operation_ended (inventory_t *self, uint64_t slot, error_code_t code, effe
         if (question->stage != STAGE_OPERATION || question->operation != slot)
             continue;
         if (question->header.type == MSG_DEAD_CHANGE || code != ERROR_NONE) {
-            questions_refuse (self, question, code, NULL, effects);
+            questions_refuse (self, question, code, s_detail (question, code), effects);
             continue;
         }
         question->stage = STAGE_STORE;

@@ -122,7 +122,10 @@ test_take_refused (void **state)
                          "call stock_done [{\"sale_id\":1,\"epoch\":2,\"token\":7," OP_ID
                          ",\"taking\":1,\"units\":5,\"state\":1,\"code\":33}]\n");
     s_stock (bench, CALL_STOCK_DONE, true, STOCK_REFUSED, ERROR_INVALID_STATE);
-    assert_string_equal (bench_take (bench), "send edge/1 OUTCOME batch=900 [{\"code\":35}]\n");
+    assert_string_equal (bench_take (bench),
+                         "send edge/1 OUTCOME batch=900 [{\"code\":35,"
+                         "\"detail\":\"Fewer units are left, more than 10000000 there would be, or "
+                         "the sale has ended\"}]\n");
     bench_destroy (bench);
 }
 
@@ -154,11 +157,12 @@ test_requeue (void **state)
         assert_non_null (strstr (bench_take (bench), wanted));
         s_letter (bench, CALL_ORDER_READMIT, codes[i] ? DEAD_OPEN : DEAD_REQUEUED, codes[i]);
         if (codes[i])
-            snprintf (wanted, sizeof wanted, "send edge/1 OUTCOME batch=900 [{\"code\":%d}]\n",
+            snprintf (wanted, sizeof wanted, "send edge/1 OUTCOME batch=900 [{\"code\":%d",
                       codes[i]);
         else
             snprintf (wanted, sizeof wanted, "send edge/1 OUTCOME batch=900 [{}]\n");
-        assert_string_equal (bench_take (bench), wanted);
+        const char *told = bench_take (bench);
+        assert_int_equal (strncmp (told, wanted, strlen (wanted)), 0);
         bench_destroy (bench);
     }
 }
@@ -177,7 +181,7 @@ test_answered_by_the_beginning (void **state)
     assert_true (s_is_answered (bench, "OUTCOME batch=900 [{\"code\":31}]"));
     s_ask_stock (bench, 5);
     s_stock (bench, CALL_STOCK_BEGIN, false, STOCK_REFUSED, ERROR_INVALID_STATE);
-    assert_true (s_is_answered (bench, "OUTCOME batch=900 [{\"code\":35}]"));
+    assert_true (s_is_answered (bench, "OUTCOME batch=900 [{\"code\":35,\"detail\":"));
     s_ask_stock (bench, 5);
     s_stock (bench, CALL_STOCK_BEGIN, false, STOCK_DONE, ERROR_NONE);
     sale_t draft = bench_sale (5);
@@ -190,7 +194,7 @@ test_answered_by_the_beginning (void **state)
     assert_true (s_is_answered (bench, "OUTCOME batch=900 [{\"code\":8}]"));
     s_ask_requeue (bench);
     s_letter (bench, CALL_DEAD_BEGIN, DEAD_OPEN, ERROR_INVALID_STATE);
-    assert_true (s_is_answered (bench, "OUTCOME batch=900 [{\"code\":35}]"));
+    assert_true (s_is_answered (bench, "OUTCOME batch=900 [{\"code\":35,\"detail\":"));
     s_ask_requeue (bench);
     s_letter (bench, CALL_DEAD_BEGIN, DEAD_REQUEUED, ERROR_NONE);
     assert_true (s_is_answered (bench, "OUTCOME batch=900 [{}]"));
