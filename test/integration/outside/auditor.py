@@ -34,12 +34,18 @@ def _stock(facts):
         yield f"I4 {facts.gate_left} left at the gate + {active} active is not {facts.total}"
 
 
+def _was_reserved_again(facts, promise, order):
+    """The reservation went with a lost disk, and the same key made it anew: the same order, later in the sequence."""
+    is_same = order.user_id == promise.user_id and order.quantity == promise.quantity
+    return facts.lost_with_disk > 0 and is_same and promise.sequence < order.sequence
+
+
 def _promises(facts):
     rows = {order.rid: order for order in facts.orders}
     missing, strangers = set(), set()
     for promise in facts.confirmed:
         order = rows.get(promise.order_id.replace("-", ""))
-        if order is None:
+        if order is None or _was_reserved_again(facts, promise, order):
             missing.add((promise.order_id, promise.quantity))
         elif order.user_id != promise.user_id or order.quantity != promise.quantity or order.sequence != promise.sequence:
             strangers.add(promise.order_id)

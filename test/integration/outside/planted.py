@@ -94,6 +94,8 @@ PLANTED = (
     ("I2 1 orders that clients were told are cancelled", lambda facts: _change(facts, 6, status=PAID)),
     ("I2 1 orders could not be cancelled", lambda facts: _change(facts, 5, status=CANCELLED)),
     ("I3 1 confirmed", lambda facts: _change(facts, 1, user_id=999)),
+    ("I3 1 confirmed orders are not", lambda facts: _change(facts, 1, sequence=90)),  # no disk was lost
+    ("I2 1 confirmed", lambda facts: (_change(facts, 4, sequence=90), setattr(facts, "lost_with_disk", 1))),  # two units were
     ("I3 shopper", _double),
     ("I3 rid", lambda facts: facts.orders.append(facts.orders[2])),
     ("I4", lambda facts: setattr(facts, "gate_left", 5)),
