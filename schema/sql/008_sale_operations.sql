@@ -209,8 +209,8 @@ BEGIN
 END
 $$;
 
--- Takes over what the gate of `epoch` answered: code 0 = it has the change (or, more, is of a later epoch), anything else = refused. Less
--- that a gate of another epoch gave up is not counted (72): the present one has to be asked.
+-- Takes over what the gate of `epoch` answered: code 0 = it has the change (or, more, is of a later epoch), anything else = refused. Of less
+-- an answer of another epoch's gate, a refusal too, says nothing (72): the present one is asked, and may have given the units up by now.
 CREATE FUNCTION stock_done (
     a_sale_id bigint[], a_epoch bigint[], a_token bigint[], a_op_id bytea[], a_taking bigint[], a_units bigint[], a_state bigint[],
     a_code bigint[])
@@ -229,7 +229,7 @@ BEGIN
         v_code := 0;
         IF v_op.state = 1 AND NOT lease_is_held ('inventory', a_token[i]) THEN
             v_code := 73;
-        ELSIF v_op.state = 1 AND v_op.delta < 0 AND a_code[i] = 0 AND v_sale.epoch <> a_epoch[i] THEN
+        ELSIF v_op.state = 1 AND v_op.delta < 0 AND v_sale.epoch <> a_epoch[i] THEN
             v_code := 72;
         ELSIF v_op.state = 1 THEN
             v_op.state := CASE WHEN a_code[i] = 0 OR v_op.delta > 0 THEN 2 ELSE 3 END;

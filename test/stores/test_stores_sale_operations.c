@@ -401,6 +401,9 @@ test_stock_done (void **state)
     stock_op_t stale = s_done (stage, taken, ERROR_NONE, 9);
     assert_true (stale.code == ERROR_STALE_EPOCH && stale.state == STOCK_BEGUN);
     assert_int_equal (s_load (stage, sale_id).stock_total, 10);
+    /* nor may a refusal of the former gate that comes late: the present one may have given the units up already */
+    stale = s_done (stage, taken, ERROR_SOLD_OUT, 9);
+    assert_true (stale.code == ERROR_STALE_EPOCH && stale.state == STOCK_BEGUN);
     taken = s_begin (stage, &less);
     assert_int_equal (taken.epoch, 2);
     uint64_t version = s_load (stage, sale_id).version;
