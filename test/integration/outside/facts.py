@@ -10,7 +10,7 @@ DEAD_OPEN, DEAD_REQUEUEING, DEAD_REQUEUED, DEAD_DISCARDED = 1, 2, 3, 4
 OP_BEGUN, OP_DONE, OP_REFUSED = 1, 2, 3
 
 Order = namedtuple("Order", "rid user_id quantity status reserved_us sequence price_cents", defaults=(0,))
-Confirmed = namedtuple("Confirmed", "user_id key order_id quantity sequence")
+Confirmed = namedtuple("Confirmed", "user_id key order_id quantity sequence at_us", defaults=(None,))  # at_us: None = not known
 Promise = namedtuple("Promise", "kind user_id order_id payment_id status code")  # an answer to a pay or a cancel
 Payment = namedtuple("Payment", "payment_id rid key outcome amount_cents status")
 Event = namedtuple("Event", "event_id payment_id outcome amount_cents")
@@ -30,6 +30,7 @@ class Facts:
         self.starts_us = 0
         self.ends_us = 0
         self.lost_with_disk = 0
+        self.wipes_us = None    # when Redis lost its disk, by the clock of `confirmed`; None = not known
         self.orders = []        # Order, as PostgreSQL has them
         self.ledger = {}        # rid: [(kind, units)]
         self.boxed = []         # rids in release_box
@@ -49,7 +50,7 @@ class Facts:
 
 def confirmed_of(rows, ids):
     """The 201s of a crowd's log; `ids` are the users' numbers in the order of the tokens."""
-    return [Confirmed(ids[row.user], row.key, row.order_id, row.quantity, row.sequence) for row in rows if row.status == 201]
+    return [Confirmed(ids[row.user], row.key, row.order_id, row.quantity, row.sequence, row.at_us) for row in rows if row.status == 201]
 
 
 def promises_of(acts, ids):
@@ -58,8 +59,9 @@ def promises_of(acts, ids):
             for act in acts if act.status]
 
 
-def read(instance, sale_id, confirmed, promises=(), initial=None, prices=None):
+def read(instance, sale_id, confirmed, promises=(), initial=None, prices=None, wipes_us=None):
     facts = Facts()
+    facts.wipes_us = wipes_us
     facts.confirmed, facts.promises, facts.initial, facts.prices = confirmed, list(promises), initial, prices
     _read_orders(instance, sale_id, facts)
     _read_money(instance, sale_id, facts)

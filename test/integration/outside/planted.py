@@ -82,6 +82,13 @@ def _op(facts, state):
 
 
 # (what the report must begin with, what is planted)
+def _lose(facts, told_us, wiped_us):
+    """An order that was told of at `told_us` is gone, and a disk was lost at `wiped_us`."""
+    order_id = facts.orders.pop(0).rid
+    facts.wipes_us = [wiped_us]
+    facts.confirmed = [one._replace(at_us=told_us) if one.order_id.replace("-", "") == order_id else one for one in facts.confirmed]
+
+
 PLANTED = (
     ("I1 oversold", lambda facts: setattr(facts, "total", 6)),
     ("I1 sale_sku", lambda facts: setattr(facts, "sold", 5)),
@@ -95,6 +102,8 @@ PLANTED = (
     ("I2 1 orders could not be cancelled", lambda facts: _change(facts, 5, status=CANCELLED)),
     ("I3 1 confirmed", lambda facts: _change(facts, 1, user_id=999)),
     ("I3 1 confirmed orders are not", lambda facts: _change(facts, 1, sequence=90)),  # no disk was lost
+    ("I2 1 confirmed orders do not exist, and no disk", lambda facts: (facts.orders.pop(0), setattr(facts, "wipes_us", []))),
+    ("I2 1 confirmed orders do not exist, and no disk", lambda facts: _lose(facts, told_us=10**9, wiped_us=2 * 10**9)),
     ("I2 1 confirmed", lambda facts: (_change(facts, 4, sequence=90), setattr(facts, "lost_with_disk", 1))),  # two units were
     ("I3 shopper", _double),
     ("I3 rid", lambda facts: facts.orders.append(facts.orders[2])),
