@@ -29,7 +29,7 @@ s_set_up (void **state)
 {
     bench_t *bench = calloc (1, sizeof *bench);
     params_set_defaults (&bench->params);
-    strcpy (bench->params.dir, "/tmp/failpoint.XXXXXX");
+    snprintf (bench->params.dir, sizeof bench->params.dir, "/tmp/failpoint.XXXXXX");
     assert_non_null (mkdtemp (bench->params.dir));
     snprintf (bench->run, sizeof bench->run, "%.32s/run", bench->params.dir);
     snprintf (bench->armed, sizeof bench->armed, "%.32s/run/failpoint", bench->params.dir);

@@ -519,7 +519,7 @@ test_timelines_of_orders_that_never_waited (void **state)
     (void)state;
     s_holds (ERROR_NONE, 0, 42);
     s_has_order (ORDER_CANCELLED);
-    strcpy (s_order.reason, "before its row");
+    snprintf (s_order.reason, sizeof s_order.reason, "before its row");
     s_moments[0] = (moment_t){ .at_us = 8100000, .event = "cancelled", .actor = "shopper" };
     memcpy (s_moments[0].rid, s_order.rid, 16);
     s_script (MSG_MOMENT_LIST, MSG_MOMENTS, s_moments, 1);
@@ -556,8 +556,8 @@ test_pages_have_the_history_of_their_orders (void **state)
     memset (s_moments, 0, sizeof s_moments);
     memcpy (s_moments[0].rid, orders[1].rid, RID_BYTES);
     s_moments[0].at_us = 8100000;
-    strcpy (s_moments[0].event, "pending_payment");
-    strcpy (s_moments[0].actor, "ordering");
+    snprintf (s_moments[0].event, sizeof s_moments[0].event, "pending_payment");
+    snprintf (s_moments[0].actor, sizeof s_moments[0].actor, "ordering");
     s_script (MSG_ORDER_LIST, MSG_ORDERS, orders, 2);
     s_script (MSG_PAYMENT_LIST, MSG_PAYMENTS, s_payments, BATCH_ENTRIES_MAX);
     s_script (MSG_MOMENT_LIST, MSG_MOMENTS, s_moments, 1);

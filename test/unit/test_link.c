@@ -42,7 +42,7 @@ s_set_up (void **state)
 {
     bench_t *bench = calloc (1, sizeof *bench);
     params_set_defaults (&bench->params);
-    strcpy (bench->folder, "/tmp/link.XXXXXX");
+    snprintf (bench->folder, sizeof bench->folder, "/tmp/link.XXXXXX");
     assert_non_null (mkdtemp (bench->folder));
     snprintf (bench->endpoint, sizeof bench->endpoint, "ipc://%s/broker-1", bench->folder);
     bench->zmq = zmq_ctx_new ();
