@@ -97,7 +97,9 @@ s_call (const char *method, const char *target, const char *fields, const char *
     size_t count, used = 0;
     for (const char *c = fields; *c; c++)
         if (c[0] == '{' && c[2] == '}')
-            used += (size_t)sprintf (copy + used, "%s", c[1] == 'T' ? s_token : s_operator), c += 2;
+            used += (size_t)snprintf (copy + used, sizeof copy - used, "%s",
+                                      c[1] == 'T' ? s_token : s_operator),
+                c += 2;
         else
             copy[used++] = *c;
     copy[used] = 0;

@@ -29,7 +29,7 @@ s_read_openapi (void)
     char line[4096], path[128] = "", part[32] = "";
     bool is_code = false;
     assert_non_null (file);
-    strcpy (s_codes, ",");
+    snprintf (s_codes, sizeof s_codes, ",");
     while (fgets (line, sizeof line, file)) {
         line[strcspn (line, "\n")] = 0;
         if (line[0] && line[0] != ' ')
