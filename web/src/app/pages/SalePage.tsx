@@ -1,0 +1,7 @@
+import { Page } from '@/shared/ui/Page'
+import { useTranslation } from 'react-i18next'
+
+export function SalePage() {
+  const { t } = useTranslation()
+  return <Page title={t('nav.sales')}>{null}</Page>
+}

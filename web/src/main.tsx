@@ -1,0 +1,30 @@
+import './styles.css'
+import { App } from '@/app/App'
+import { keepForOffline } from '@/shared/api/persist'
+import { makeQueryClient } from '@/shared/api/queryClient'
+import { preferredLanguage, startI18n } from '@/shared/i18n'
+import { QueryClientProvider } from '@tanstack/react-query'
+import { StrictMode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { BrowserRouter } from 'react-router'
+
+// Answers kept by another version of the pages may have another shape.
+const KEPT_VERSION = '1'
+
+async function start(): Promise<void> {
+  const client = makeQueryClient()
+  await Promise.all([startI18n(preferredLanguage()), keepForOffline(client, KEPT_VERSION)])
+  const root = document.getElementById('root')
+  if (!root) throw new Error('index.html has no #root')
+  createRoot(root).render(
+    <StrictMode>
+      <QueryClientProvider client={client}>
+        <BrowserRouter>
+          <App />
+        </BrowserRouter>
+      </QueryClientProvider>
+    </StrictMode>,
+  )
+}
+
+void start()

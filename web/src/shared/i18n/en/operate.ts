@@ -1,0 +1,3 @@
+export const operate = {
+  title: 'Operate',
+}

@@ -1,0 +1,3 @@
+export const purchase = {
+  title: 'purchase',
+}

@@ -1,0 +1,5 @@
+import type { account as source } from '../en/account'
+
+export const account: typeof source = {
+  title: 'account',
+}

@@ -1,0 +1,5 @@
+import type { sales as source } from '../en/sales'
+
+export const sales: typeof source = {
+  title: 'sales',
+}
