@@ -22,6 +22,7 @@ HOLD_S = (0.3, 2.5)    # of a fault that lasts
 FSYNC_US = (20000, 100000, 300000, 1000000)
 TOGETHER = 0.2         # share of kills and freezes that hit several processes in the same moment
 SCALABLE = ("broker", "inventory", "ordering", "seckill", "limiter")
+PIPELINE = ("limiter", "seckill")
 LASTING = ("freeze", "ex-leader", "slow fsync", "disk full", "maxmemory")
 CLOCK_SHOPPERS = 5
 # kind: share. What needs root or a tool that is not there is left out, and said.
@@ -109,8 +110,9 @@ class Faults:
         self._end("term", self._victims(self.actors()), signal.SIGTERM)
 
     def _hang(self):
-        """Frozen, and killed while it holds its work. What was sent to it is sent again elsewhere while the first may still be executed."""
-        names = self._victims(self.actors())
+        """One between edge and gate is frozen, and killed while it holds attempts: they are sent again, by another one, while the first
+        ones may still be executed."""
+        names = self._victims([name for name in self.actors() if name.split("/")[0] in PIPELINE])
         for name in names:
             self._signal(name, signal.SIGSTOP)
         time.sleep(self.dice.uniform(*FREEZE_S))
