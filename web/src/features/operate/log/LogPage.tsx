@@ -51,13 +51,19 @@ function useColumns(): Column<LogEntry>[] {
       cell: (entry) => <span className="font-semibold">{words[entry.action] ?? entry.action}</span>,
     },
     { key: 'target', head: t('log.target'), cell: (entry) => <Target text={entry.target} /> },
-    { key: 'change', head: t('log.change'), cell: (entry) => <Change entry={entry} /> },
+    { key: 'change', head: t('log.change'), cell: (entry) => <Change entry={entry} />, isText: true },
   ]
 }
 
 function Target({ text }: { text: string }) {
   const place = placeOf(text)
-  return place ? <Link to={place}>{text}</Link> : text
+  return place ? (
+    <Link to={place} className="underline">
+      {text}
+    </Link>
+  ) : (
+    text
+  )
 }
 
 function Change({ entry }: { entry: LogEntry }) {
