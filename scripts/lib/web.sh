@@ -1,5 +1,4 @@
 #!/usr/bin/env bash
-# shellcheck shell=bash
 # Sourced: Node.js, the web client's dependencies, its pages. The caller has set `root` and, to install or build, holds the lock of scripts/build.
 : "${root:?}"
 
