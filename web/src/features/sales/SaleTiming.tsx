@@ -8,7 +8,7 @@ export function SaleTiming({ sale, state }: { sale: Sale; state: SaleState }) {
   const { t, i18n } = useTranslation('sales')
   const moment = (ms: number): string => formatMoment(ms, i18n.language)
   return (
-    <div className="min-h-[7.5rem] sm:min-h-32">
+    <div className="min-h-[6.25rem] sm:min-h-[6.75rem]">
       {state === 'scheduled' && (
         <Running
           key="opens"
@@ -28,10 +28,7 @@ export function SaleTiming({ sale, state }: { sale: Sale; state: SaleState }) {
       )}
       {state === 'paused' && <Resting title={t('state.paused')} text={t('time.paused')} />}
       {state === 'sold_out' && (
-        <Resting
-          title={t('time.soldOut')}
-          text={`${t('stock.returns')} ${t('time.endsAt', { when: moment(sale.ends_at_ms) })}`}
-        />
+        <Resting title={t('time.soldOut')} text={t('time.endsAt', { when: moment(sale.ends_at_ms) })} />
       )}
       {state === 'ended' && (
         <Resting title={t('time.over')} text={t('time.ended', { when: moment(sale.ends_at_ms) })} />
