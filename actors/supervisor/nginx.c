@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <ftw.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,25 +149,51 @@ s_print_problems (FILE *out, bool has_edges)
 
 /* -------------------------------------------------------------------------- what is under "/" */
 
-/*  The web client if it was built beside the programs, otherwise a page that says where things are. */
-static bool
-s_write_pages (const instance_t *instance, char *reason)
+/*  Where the pages of this build are, and where nginx serves from; nftw () hands no pointer on. */
+static char s_built[PATH_MAX + 16], s_served[PATH_MAX];
+
+static int
+s_remove_if_gone (const char *path, const struct stat *facts, int kind, struct FTW *place)
 {
-    char web[PATH_MAX + 16], folder[PATH_MAX];
-    snprintf (web, sizeof web, "%s/../web", instance->programs);
-    snprintf (folder, sizeof folder, "%s", instance_file (instance, "nginx/html"));
-    if (access (web, R_OK | X_OK) != 0)
-        return file_write (instance_file (instance, "nginx/html/index.html"), 0644, (uid_t)-1,
-                           (gid_t)-1, text_status_html, reason);
-    const char *copy[] = { "/bin/cp", "-rT", web, folder, NULL },
-               *open_to_all[] = { "/bin/chmod", "-R", "a+rX", folder, NULL };
+    (void)facts;
+    (void)place;
+    char source[sizeof s_built + PATH_MAX];
+    snprintf (source, sizeof source, "%s%s", s_built, path + strlen (s_served));
+    if (access (source, F_OK) != 0)
+        (void)(kind == FTW_DP ? rmdir (path) : unlink (path));
+    return 0;
+}
+
+/*  New files first, then what this build does not have goes: whoever is loading finds what the page that he has asks for. */
+static bool
+s_copy_pages (const instance_t *instance, char *reason)
+{
+    char source[sizeof s_built + 2];
+    snprintf (source, sizeof source, "%s/.", s_built);
+    const char *copy[] = { "/bin/cp", "-rT", "--preserve=timestamps", source, s_served, NULL },
+               *open_to_all[] = { "/bin/chmod", "-R", "a+rX", s_served, NULL };
     spawn_t copying = { .argv = copy,
                         .folder = "/",
                         .log_path = instance_file (instance, "log/nginx.log"),
                         .is_clean = true };
     spawn_t opening = copying;
     opening.argv = open_to_all;
-    return spawn_run (&copying, reason) && spawn_run (&opening, reason);
+    if (!spawn_run (&copying, reason) || !spawn_run (&opening, reason))
+        return false;
+    nftw (s_served, s_remove_if_gone, 16, FTW_DEPTH | FTW_PHYS);
+    return true;
+}
+
+bool
+nginx_write_pages (const instance_t *instance, char *reason)
+{
+    snprintf (s_built, sizeof s_built, "%s/../web", instance->programs);
+    snprintf (s_served, sizeof s_served, "%s", instance_file (instance, "nginx/html"));
+    if (access (s_built, R_OK | X_OK) == 0)
+        return s_copy_pages (instance, reason);
+    const char *index = instance_file (instance, "nginx/html/index.html");
+    return access (index, F_OK) == 0 ||
+           file_write (index, 0644, (uid_t)-1, (gid_t)-1, text_status_html, reason);
 }
 
 /* -------------------------------------------------------------------------- the whole */
@@ -233,8 +260,7 @@ nginx_write (const instance_t *instance, const process_t *edges, size_t count, c
     free (spared);
     free (servers);
     free (problems);
-    return is_good && (access (instance_file (instance, "nginx/html/index.html"), F_OK) == 0 ||
-                       s_write_pages (instance, reason));
+    return is_good;
 }
 
 pid_t

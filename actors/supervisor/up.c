@@ -415,7 +415,8 @@ s_boot (up_t *self, char *reason)
     instance_t *instance = self->instance;
     return s_load_wanted (self, reason) && leftovers_end_all (instance, reason) &&
            nginx_reserve_port (instance, reason) && s_boot_stores (self, reason) &&
-           !s_is_cancelled (reason) && nginx_write (instance, NULL, 0, reason);
+           !s_is_cancelled (reason) && nginx_write_pages (instance, reason) &&
+           nginx_write (instance, NULL, 0, reason);
 }
 
 /*  Also ends what did not end when the core asked: its own patience is drain_ms for all kinds together. False if something is left. */
