@@ -21,26 +21,26 @@
 #define MINUTE_MS (60 * 1000)
 
 typedef struct demo_t {
-    const char *title, *description;
+    const char *title, *description, *image_url;
     int price_cents, list_price_cents, stock_total, per_user_limit;
     int opens_in_minutes, lasts_minutes;
 } demo_t;
 
 static const demo_t s_demo[] = {
     { "Mechanical keyboard, 75 %, brown switches",
-      "Aluminium case, hot-swappable switches, USB-C. One per person; two hundred are here.", 5900,
-      12900, 200, 1, -1, 24 * 60 },
+      "Aluminium case, hot-swappable switches, USB-C. One per person; two hundred are here.",
+      "/art/keyboard.svg", 5900, 12900, 200, 1, -1, 24 * 60 },
     { "Noise-cancelling headphones",
-      "Thirty hours on one charge. Up to two per person, while they last.", 8900, 24900, 500, 2, -1,
-      12 * 60 },
+      "Thirty hours on one charge. Up to two per person, while they last.", "/art/headphones.svg",
+      8900, 24900, 500, 2, -1, 12 * 60 },
     { "Espresso machine, last five",
-      "Five machines from the show window, checked and descaled. This will be quick.", 19900, 44900,
-      5, 1, -1, 24 * 60 },
+      "Five machines from the show window, checked and descaled. This will be quick.",
+      "/art/espresso.svg", 19900, 44900, 5, 1, -1, 24 * 60 },
     { "Board games, bundle of three",
-      "Opens in ten minutes: be there. Reminders do not buy anything.", 2900, 8700, 100, 1, 10,
-      6 * 60 },
-    { "Winter coat", "Tomorrow's sale. Sizes are chosen after the purchase.", 7900, 19900, 1000, 1,
-      24 * 60, 24 * 60 },
+      "Opens in ten minutes: be there. Reminders do not buy anything.", "/art/board-games.svg",
+      2900, 8700, 100, 1, 10, 6 * 60 },
+    { "Winter coat", "Tomorrow's sale. Sizes are chosen after the purchase.", "/art/coat.svg", 7900,
+      19900, 1000, 1, 24 * 60, 24 * 60 },
 };
 
 /* -------------------------------------------------------------------------- demonstration sales */
@@ -50,13 +50,13 @@ s_add_demo (const char *url, const char *token, const demo_t *demo, char *reason
 {
     char path[80];
     json_int_t now_ms = (json_int_t)clock_wall_ms ();
-    json_t *sale =
-        json_pack ("{s:s, s:s, s:i, s:i, s:s, s:i, s:i, s:I, s:I}", "title", demo->title,
-                   "description", demo->description, "price_cents", demo->price_cents,
-                   "list_price_cents", demo->list_price_cents, "currency", "EUR", "stock_total",
-                   demo->stock_total, "per_user_limit", demo->per_user_limit, "starts_at_ms",
-                   now_ms + (json_int_t)demo->opens_in_minutes * MINUTE_MS, "ends_at_ms",
-                   now_ms + (json_int_t)(demo->opens_in_minutes + demo->lasts_minutes) * MINUTE_MS);
+    json_t *sale = json_pack (
+        "{s:s, s:s, s:s, s:i, s:i, s:s, s:i, s:i, s:I, s:I}", "title", demo->title, "description",
+        demo->description, "image_url", demo->image_url, "price_cents", demo->price_cents,
+        "list_price_cents", demo->list_price_cents, "currency", "EUR", "stock_total",
+        demo->stock_total, "per_user_limit", demo->per_user_limit, "starts_at_ms",
+        now_ms + (json_int_t)demo->opens_in_minutes * MINUTE_MS, "ends_at_ms",
+        now_ms + (json_int_t)(demo->opens_in_minutes + demo->lasts_minutes) * MINUTE_MS);
     http_answer_t made =
         http_client_call (url, "POST", "/api/v1/admin/sales", token, NULL, sale, 10000);
     json_decref (sale);
