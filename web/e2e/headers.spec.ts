@@ -21,7 +21,8 @@ test('every page and every part of one comes with the security headers', async (
         return [name, values.join(' ')]
       }),
     )
-    for (const [name, value] of Object.entries(policy)) expect.soft(csp.get(name), `${path} ${name}`).toBe(value)
+    for (const [name, value] of Object.entries(policy))
+      expect.soft(csp.get(name), `${path} ${name}`).toBe(value)
     expect.soft(answer.headers.get('x-content-type-options'), path).toBe('nosniff')
     expect.soft(answer.headers.get('referrer-policy'), path).toMatch(/^(no-referrer|same-origin)$/)
     expect.soft(answer.headers.get('x-frame-options'), path).toBe('DENY')

@@ -1,6 +1,6 @@
 import type { BrowserContext, Page } from '@playwright/test'
 import { expect, signedIn, test } from './support/fixtures'
-import { purchaseAny, purchaseSent, type Network, type Weather } from './support/proxy'
+import { purchaseAny, purchaseAsked, purchaseSent, type Network, type Weather } from './support/proxy'
 import type { Shop, Shopper } from './support/shop'
 import { buyButton, expectNoFailure, expectWon, openSale } from './support/salePage'
 
@@ -57,11 +57,11 @@ const cuts: [string, Weather][] = [
 for (const [when, weather] of cuts) {
   scene(`network cut ${when} @both`, async ({ scene }) => {
     const { network, page } = scene
-    network.set(weather, purchaseAny)
+    network.set([weather, purchaseAny])
     await buyButton(page).click()
-    await network.hasStruck(2)
+    await network.hasStruck(weather, 2)
     await expectNoFailure(page)
-    network.set('pass')
+    network.set()
     await expectWon(page)
     await expectOneOrder(scene)
   })
@@ -69,12 +69,12 @@ for (const [when, weather] of cuts) {
   for (const [how, leave] of [['reload', reload] as const, ['crash of the tab', crash] as const])
     scene(`network cut ${when}, then ${how}`, async ({ scene }) => {
       const { network, page } = scene
-      network.set(weather, purchaseAny)
+      network.set([weather, purchaseAny])
       await buyButton(page).click()
-      await network.hasStruck()
+      await network.hasStruck(weather)
       const next = await leave(scene, page)
       await expectNoFailure(next)
-      network.set('pass')
+      network.set()
       await expectWon(next)
       await expectOneOrder(scene)
     })
@@ -83,10 +83,10 @@ for (const [when, weather] of cuts) {
 for (const [how, leave] of [['reload', reload] as const, ['crash of the tab', crash] as const]) {
   scene(`${how} while the answer is awaited`, async ({ scene }) => {
     const { network, page } = scene
-    network.set('hold', purchaseSent)
+    network.set(['hold', purchaseSent])
     await buyButton(page).click()
-    await network.hasStruck()
-    network.set('pass')
+    await network.hasStruck('hold')
+    network.set()
     const next = await leave(scene, page)
     await expectWon(next)
     await expectOneOrder(scene)
@@ -94,12 +94,10 @@ for (const [how, leave] of [['reload', reload] as const, ['crash of the tab', cr
 
   scene(`${how} while the shop is asked what happened`, async ({ scene }) => {
     const { network, page } = scene
-    network.set('lose', purchaseSent)
+    network.set(['lose', purchaseSent], ['hold', purchaseAsked])
     await buyButton(page).click()
-    await network.hasStruck()
-    network.set('hold', purchaseAny)
-    await network.hasStruck()
-    network.set('pass')
+    await network.hasStruck('hold')
+    network.set()
     const next = await leave(scene, page)
     await expectWon(next)
     await expectOneOrder(scene)
@@ -157,10 +155,10 @@ scene('the tab that buys crashes; a second tab takes over', async ({ scene }) =>
   const { context, network, page, saleId } = scene
   const second = await context.newPage()
   await openSale(second, saleId)
-  network.set('hold', purchaseSent)
+  network.set(['hold', purchaseSent])
   await buyButton(page).click()
-  await network.hasStruck()
-  network.set('pass')
+  await network.hasStruck('hold')
+  network.set()
   await page.close()
   await expectWon(second)
   await expectOneOrder(scene)

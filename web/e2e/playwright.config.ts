@@ -11,7 +11,6 @@ const args = [
   '--disable-sync',
 ]
 
-
 export default defineConfig({
   testDir: '.',
   outputDir: 'report/results',

@@ -16,7 +16,9 @@ test('two browsers race for the last unit: one has it, the other is told that it
   await Promise.all(pages.map((page) => buyButton(page).click()))
   const ends = await Promise.all(pages.map((page) => outcome(page)))
   expect(ends.sort()).toEqual(['sold_out', 'won'])
-  const counts = await Promise.all(shoppers.map(async (who) => (await shop.ordersAtRest(sale_id, who)).length))
+  const counts = await Promise.all(
+    shoppers.map(async (who) => (await shop.ordersAtRest(sale_id, who)).length),
+  )
   expect(counts.sort()).toEqual([0, 1])
   for (const context of contexts) await context.close()
 })

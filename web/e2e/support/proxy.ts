@@ -11,18 +11,19 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 export type Weather = 'pass' | 'refuse' | 'lose' | 'tear' | 'hold'
 
 export const purchaseSent = /^POST \/api\/v1\/sales\/\d+\/purchases /
+export const purchaseAsked = /^GET \/api\/v1\/sales\/\d+\/purchases\//
 export const purchaseAny = /^(POST|GET) \/api\/v1\/sales\/\d+\/purchases/
-export const everything = /^/
+
+const head = /^[A-Z]+ \/\S* HTTP\/1\.1\r\n/
 
 /** The network between one browser and nginx: a TCP proxy that carries bytes as they are, until the weather changes. */
 export class Network {
   private server: Server | undefined
-  private weather: Weather = 'pass'
-  private match: RegExp = everything
+  private rules: [Weather, RegExp][] = []
   private isDown = false
   private readonly sockets = new Set<Socket>()
   private readonly held: (() => void)[] = []
-  private struck = 0
+  private struck: Weather[] = []
   private listeners: (() => void)[] = []
   url = ''
 
@@ -40,11 +41,10 @@ export class Network {
     return this
   }
 
-  /** From now on, for requests that begin so. */
-  set(weather: Weather, match: RegExp = everything): void {
-    this.weather = weather
-    this.match = match
-    this.struck = 0
+  /** From now on, for requests that begin so; the first rule that fits counts. */
+  set(...rules: [Weather, RegExp][]): void {
+    this.rules = rules
+    this.struck = []
   }
 
   /** Nobody is reached, and every open connection breaks. */
@@ -55,7 +55,7 @@ export class Network {
 
   up(): void {
     this.isDown = false
-    this.set('pass')
+    this.set()
   }
 
   /** Lets go what was held. */
@@ -63,9 +63,10 @@ export class Network {
     for (const go of this.held.splice(0)) go()
   }
 
-  /** Resolves when the weather has struck a request (its answer was made, unless it was refused). */
-  async hasStruck(times = 1): Promise<void> {
-    while (this.struck < times) await new Promise<void>((resolve) => this.listeners.push(resolve))
+  /** Resolves when a request was struck so (its answer was made, unless it was refused). */
+  async hasStruck(weather: Weather, times = 1): Promise<void> {
+    while (this.struck.filter((seen) => seen === weather).length < times)
+      await new Promise<void>((resolve) => this.listeners.push(resolve))
   }
 
   breakAll(): void {
@@ -78,8 +79,8 @@ export class Network {
     await new Promise((resolve) => this.server?.close(resolve))
   }
 
-  private strike(): void {
-    this.struck += 1
+  private strike(weather: Weather): void {
+    this.struck.push(weather)
     for (const tell of this.listeners.splice(0)) tell()
   }
 
@@ -105,11 +106,12 @@ export class Network {
       if (fate !== 'hold') client.end()
     })
     client.on('data', (bytes: Buffer) => {
-      // A browser waits for an answer before its next request, and sends a head in one piece.
-      fate = this.match.test(bytes.toString('latin1')) ? this.weather : fate === 'hold' ? fate : 'pass'
+      // A browser waits for an answer before its next request, and sends a head in one piece; a body may follow alone.
+      const text = bytes.toString('latin1')
+      if (head.test(text)) fate = this.rules.find(([, begin]) => begin.test(text))?.[0] ?? 'pass'
       if (fate === 'refuse') {
         end()
-        this.strike()
+        this.strike(fate)
       } else upstream.write(bytes)
     })
     upstream.on('data', (bytes: Buffer) => {
@@ -120,7 +122,7 @@ export class Network {
         // What was written leaves before the connection breaks.
         setImmediate(end)
       }
-      if (fate !== 'pass') this.strike()
+      if (fate !== 'pass') this.strike(fate)
     })
   }
 }
