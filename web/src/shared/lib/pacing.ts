@@ -21,3 +21,15 @@ export function nextPollMs(pace: Pace, dice: number): number {
   const wait = Math.max(pace.floorMs, pace.maxAgeMs ?? 0, pace.retryAfterMs ?? 0, backOff)
   return Math.round(wait * (1 + dice * JITTER_SHARE))
 }
+
+// Differs from tab to tab, so that a crowd does not ask together.
+const TAB_SEED = Math.random()
+
+/**
+ * A die for a poll that stays as it fell until the next answer: what is thrown anew at every look would restart the timer at every look.
+ * @param turn rises with every answer
+ */
+export function steadyDice(turn: number, seed = TAB_SEED): number {
+  const mixed = Math.sin((turn % 100_000) * 12.9898 + seed * 78.233) * 43_758.5453
+  return mixed - Math.floor(mixed)
+}

@@ -51,10 +51,40 @@ export function clockErrorMs(estimate: ClockEstimate, monotonicMs: number): numb
   return estimate.errorMs + (Math.max(0, monotonicMs - estimate.atMs) * DRIFT_PPM) / 1_000_000
 }
 
+/**
+ * Which estimate to go on with. An old one with the shorter trip stays as long as both can be true; if they contradict each other, one of the
+ * clocks was set or stood still, and the new one is right.
+ */
+export function betterEstimate(
+  old: ClockEstimate | null,
+  fresh: ClockEstimate,
+  monotonicMs: number,
+): ClockEstimate {
+  if (!old) return fresh
+  const oldErrorMs = clockErrorMs(old, monotonicMs)
+  const freshErrorMs = clockErrorMs(fresh, monotonicMs)
+  const isContradiction = Math.abs(old.offsetMs - fresh.offsetMs) > oldErrorMs + freshErrorMs
+  if (isContradiction || freshErrorMs <= oldErrorMs) return fresh
+  return { ...old, samples: old.samples + fresh.samples }
+}
+
+/** After sleep: the monotonic clock may have stood still for as long as the wall clock jumped, so that the old estimate is off by up to that. */
+export function doubtEstimate(estimate: ClockEstimate, jumpMs: number): ClockEstimate {
+  return { ...estimate, errorMs: estimate.errorMs + Math.abs(jumpMs) }
+}
+
+/** ms the wall clock moved against the monotonic one since `before`. */
+export function wallJumpMs(
+  before: { wallMs: number; monotonicMs: number },
+  now: { wallMs: number; monotonicMs: number },
+): number {
+  return now.wallMs - before.wallMs - (now.monotonicMs - before.monotonicMs)
+}
+
 /** True if the wall clock moved against the monotonic one since `before`: the device slept, or its clock was set. */
 export function hasSlept(
   before: { wallMs: number; monotonicMs: number },
   now: { wallMs: number; monotonicMs: number },
 ): boolean {
-  return Math.abs(now.wallMs - before.wallMs - (now.monotonicMs - before.monotonicMs)) > SLEEP_MS
+  return Math.abs(wallJumpMs(before, now)) > SLEEP_MS
 }

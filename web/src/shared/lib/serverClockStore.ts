@@ -1,6 +1,16 @@
 import { request } from '@/shared/api/client'
 import { create } from 'zustand'
-import { estimateClock, hasSlept, serverNowMs, type ClockEstimate, type Sample } from './serverClock'
+import {
+  betterEstimate,
+  clockErrorMs,
+  doubtEstimate,
+  estimateClock,
+  hasSlept,
+  serverNowMs,
+  wallJumpMs,
+  type ClockEstimate,
+  type Sample,
+} from './serverClock'
 
 const SAMPLES = 5
 const RESAMPLE_MS = 60_000
@@ -17,6 +27,43 @@ export const useServerClock = create<ClockState>(() => ({ estimate: null }))
 export function nowMs(): number {
   const { estimate } = useServerClock.getState()
   return estimate ? serverNowMs(estimate, performance.now()) : Date.now()
+}
+
+export interface ClockReading {
+  offsetMs: number
+  errorMs: number
+  samples: number
+  /** Device clock minus server clock. */
+  deviceAheadMs: number
+}
+
+/** What is known about the clock at this moment; null before the first sample. */
+export function readClock(): ClockReading | null {
+  const { estimate } = useServerClock.getState()
+  if (!estimate) return null
+  const monotonicMs = performance.now()
+  return {
+    offsetMs: estimate.offsetMs,
+    errorMs: clockErrorMs(estimate, monotonicMs),
+    samples: estimate.samples,
+    deviceAheadMs: Date.now() - serverNowMs(estimate, monotonicMs),
+  }
+}
+
+/**
+ * Calls `reached` once the server's clock shows `ms`, never before. Looks again every second, so that sleep, a better estimate and a
+ * throttled tab only matter until the next look.
+ * @returns what cancels it
+ */
+export function atServerTime(ms: number, reached: () => void): () => void {
+  let timer = 0
+  const look = (): void => {
+    const leftMs = useServerClock.getState().estimate ? ms - nowMs() : LOOK_MS
+    if (leftMs <= 0) reached()
+    else timer = window.setTimeout(look, Math.ceil(Math.min(leftMs, LOOK_MS)))
+  }
+  look()
+  return () => window.clearTimeout(timer)
 }
 
 async function takeSample(): Promise<Sample> {
@@ -39,12 +86,14 @@ export function runServerClock(): () => void {
     if (isSampling || isEnded || document.hidden) return
     isSampling = true
     window.clearTimeout(timer)
+    const before = useServerClock.getState().estimate
     const samples: Sample[] = []
     try {
       while (samples.length < SAMPLES) {
         samples.push(await takeSample())
         // The first sample shows at once; better ones replace it.
-        useServerClock.setState({ estimate: estimateClock(samples) })
+        const fresh = estimateClock(samples)
+        if (fresh) useServerClock.setState({ estimate: betterEstimate(before, fresh, performance.now()) })
       }
     } catch {
       // offline or refused: the old estimate stays, its error grows
@@ -55,7 +104,11 @@ export function runServerClock(): () => void {
 
   const watch = window.setInterval(() => {
     const now = { wallMs: Date.now(), monotonicMs: performance.now() }
-    if (hasSlept(seen, now)) void sample()
+    if (hasSlept(seen, now)) {
+      const { estimate } = useServerClock.getState()
+      if (estimate) useServerClock.setState({ estimate: doubtEstimate(estimate, wallJumpMs(seen, now)) })
+      void sample()
+    }
     seen = now
   }, LOOK_MS)
   const onShown = (): void => {

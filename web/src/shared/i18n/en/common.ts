@@ -33,6 +33,15 @@ export const common = {
     update: 'A new version is ready.',
     offlineReady: 'This shop now opens without a network, too.',
   },
+  countdown: {
+    days_one: '{{count}} day',
+    days_other: '{{count}} days',
+    minutes_one: '{{count}} minute left',
+    minutes_other: '{{count}} minutes left',
+    seconds_one: '{{count}} second left',
+    seconds_other: '{{count}} seconds left',
+    now: 'Now.',
+  },
   problem: {
     title: 'That did not work',
     network: 'The shop cannot be reached. Check your connection; this page tries again by itself.',

@@ -35,6 +35,15 @@ export const common: typeof source = {
     update: '新版本已就绪。',
     offlineReady: '现在没有网络也能打开本店。',
   },
+  countdown: {
+    days_one: '{{count}} 天',
+    days_other: '{{count}} 天',
+    minutes_one: '还剩 {{count}} 分钟',
+    minutes_other: '还剩 {{count}} 分钟',
+    seconds_one: '还剩 {{count}} 秒',
+    seconds_other: '还剩 {{count}} 秒',
+    now: '时间到。',
+  },
   problem: {
     title: '操作未成功',
     network: '无法连接到商店。请检查网络，本页会自动重试。',

@@ -1,0 +1,116 @@
+import type { Sale, SaleState, User } from '@/shared/api/types'
+import { formatMoney } from '@/shared/lib/money'
+import { useOnline } from '@/shared/lib/useOnline'
+import { SelectField } from '@/shared/ui/Field'
+import { useId, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { BuyButton, LogInButton } from './BuyButton'
+import { isClosed, isUnderWay } from './model'
+import { Outcome } from './Outcome'
+import { useAttempt, type AttemptHandle } from './useAttempt'
+import { spokenText, type T } from './words'
+
+interface BuyPanelProps {
+  sale: Sale
+  /** By the server's clock, now: `live` arms the button. */
+  state: SaleState
+  user: User | null
+  isUserPending: boolean
+}
+
+/** Everything between the wish and the order: how many, the button, and what became of it. */
+export function BuyPanel({ sale, state, user, isUserPending }: BuyPanelProps) {
+  const { t, i18n } = useTranslation('purchase')
+  const isOnline = useOnline()
+  const handle = useAttempt(sale.sale_id, user)
+  const [quantity, setQuantity] = useState(1)
+  const [hasTapped, setHasTapped] = useState(false)
+  const hintId = useId()
+  const { attempt } = handle
+  const isHeld = attempt.phase.name === 'won' && !isClosed(attempt.phase.purchase)
+  const chosen = Math.min(quantity, sale.per_user_limit)
+  const buy = (): void => {
+    setHasTapped(true)
+    handle.tap(chosen)
+  }
+  return (
+    <div className="grid gap-3">
+      {!isHeld && (
+        <>
+          {sale.per_user_limit > 1 && (
+            <Quantity limit={sale.per_user_limit} value={chosen} onChange={setQuantity} />
+          )}
+          {user || isUserPending || state === 'ended' ? (
+            <BuyButton
+              isArmed={
+                state === 'live' && user !== null && handle.isReady && attempt.phase.name !== 'offered'
+              }
+              isBusy={isUnderWay(attempt)}
+              describedBy={hintId}
+              onBuy={buy}
+            >
+              {label(t, handle, state, formatMoney(sale.price_cents * chosen, sale.currency, i18n.language))}
+            </BuyButton>
+          ) : (
+            <LogInButton saleId={sale.sale_id} describedBy={hintId}>
+              {t('button.logIn')}
+            </LogInButton>
+          )}
+          <p id={hintId} role="status" className="min-h-12 text-sm text-muted">
+            {hint(t, state, user !== null || isUserPending, isOnline)}
+          </p>
+        </>
+      )}
+      <p role="status" className="sr-only" data-testid="spoken">
+        {spokenText(t, attempt, i18n.language, isOnline)}
+      </p>
+      <Outcome handle={handle} saleId={sale.sale_id} hasTapped={hasTapped} onAnew={buy} />
+    </div>
+  )
+}
+
+function label(t: T, { attempt, isReady }: AttemptHandle, state: SaleState, price: string): string {
+  const { phase } = attempt
+  switch (phase.name) {
+    case 'saving':
+    case 'sending':
+    case 'asking':
+    case 'waiting':
+      return t(`button.${phase.name}`)
+    default:
+      if (!isReady) return t('button.loading')
+      if (state === 'live') return t(phase.name === 'idle' ? 'button.buy' : 'button.again', { price })
+      return t(`button.${state === 'scheduled' ? 'soon' : state}`)
+  }
+}
+
+function hint(t: T, state: SaleState, isKnown: boolean, isOnline: boolean): string {
+  if (!isOnline) return t('hint.offline')
+  if (!isKnown && state !== 'ended') return t(state === 'scheduled' ? 'hint.logInSoon' : 'hint.logIn')
+  return t(`hint.${state === 'scheduled' ? 'soon' : state}`)
+}
+
+function Quantity({
+  limit,
+  value,
+  onChange,
+}: {
+  limit: number
+  value: number
+  onChange: (value: number) => void
+}) {
+  const { t } = useTranslation('purchase')
+  return (
+    <SelectField
+      label={t('quantity')}
+      value={value}
+      onChange={(event) => onChange(Number(event.target.value))}
+    >
+      {Array.from({ length: limit }, (_, index) => (
+        <option key={index} value={index + 1}>
+          {index + 1}
+        </option>
+      ))}
+    </SelectField>
+  )
+}
