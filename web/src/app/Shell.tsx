@@ -1,3 +1,4 @@
+import { useLeaving } from '@/features/account/useLeaving'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Toaster } from 'sonner'
@@ -8,6 +9,7 @@ import { OfflineBar } from './OfflineBar'
 /** What is around every page. */
 export function Shell({ children }: { children: ReactNode }) {
   const { t } = useTranslation()
+  useLeaving()
   return (
     <div className="flex min-h-dvh flex-col">
       <a

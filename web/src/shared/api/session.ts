@@ -32,6 +32,9 @@ export interface SessionState {
   user: User | null
   /** True until it is known whether somebody is signed in. */
   isPending: boolean
+  /** The shop could not be asked and nothing is known from before: neither signed in nor not. */
+  error: ApiError | null
+  retry: () => void
 }
 
 export function useSession(): SessionState {
@@ -40,5 +43,10 @@ export function useSession(): SessionState {
     () => sessionHint.isSet(),
   )
   const session = useQuery({ ...sessionQuery, enabled: isHinted })
-  return { user: isHinted ? (session.data?.user ?? null) : null, isPending: isHinted && session.isPending }
+  return {
+    user: isHinted ? (session.data?.user ?? null) : null,
+    isPending: isHinted && session.isPending && session.fetchStatus !== 'paused',
+    error: isHinted && session.data === undefined ? (session.error ?? session.failureReason) : null,
+    retry: () => void session.refetch(),
+  }
 }
