@@ -1,20 +1,20 @@
-import { fillLogIn, logIn, logOut } from './support/accountPage'
+import { fillLogIn, logIn, logOut, nav } from './support/accountPage'
 import { expect, signedIn, test } from './support/fixtures'
 import { everythingKept, watch } from './support/probes'
 import { newName } from './support/shop'
 import { en, like } from './support/texts'
 
-const { account, common } = en
+const { account } = en
 
 test('register, see who one is, log out @both', async ({ page }) => {
   const username = newName('new')
   await page.goto('/register')
   await fillLogIn(page, username, 'correct horse battery')
   await page.getByRole('button', { name: account.register.submit }).click()
-  await page.getByRole('link', { name: common.nav.account }).click()
+  await nav(page, 'account').click()
   await expect(page.getByText(username)).toBeVisible()
   await logOut(page)
-  await expect(page.getByRole('link', { name: common.nav.logIn }).first()).toBeVisible()
+  await expect(nav(page, 'logIn')).toBeVisible()
 })
 
 test('what is wrong with a name or a password is said at the field @both', async ({ page, shopper }) => {
@@ -60,8 +60,8 @@ test('a new password ends all sessions, also those of other browsers @both', asy
   await page.getByRole('button', { name: account.change.submit }).click()
   await expect(page.getByText(account.farewell.passwordChanged)).toBeVisible()
   await logIn(page, shopper.username, 'another good password')
-  await expect(page.getByRole('link', { name: common.nav.account })).toBeVisible()
-  await other.reload()
+  await expect(nav(page, 'account')).toBeVisible()
+  await other.goto('/orders')
   await expect(other).toHaveURL(/\/login/)
   await here.close()
   await there.close()
@@ -79,7 +79,7 @@ test('log-out leaves nothing of the shopper on the device, and no secret was eve
   const page = await context.newPage()
   await page.goto('/login')
   await logIn(page, shopper.username, shopper.password)
-  await expect(page.getByRole('link', { name: common.nav.account })).toBeVisible()
+  await expect(nav(page, 'account')).toBeVisible()
   const cookie = (await context.cookies()).find(({ name }) => name === 'minishop_session')
   expect(cookie?.httpOnly).toBe(true)
   expect(cookie?.sameSite).toBe('Strict')
@@ -114,9 +114,9 @@ test('a log-in in one tab is a log-in in the other, and so is a log-out', async 
   await two.goto('/')
   await one.goto('/login')
   await logIn(one, shopper.username, shopper.password)
-  await expect(two.getByRole('link', { name: common.nav.account })).toBeVisible()
+  await expect(nav(two, 'account')).toBeVisible()
   await logOut(one)
-  await expect(two.getByRole('link', { name: common.nav.logIn })).toBeVisible()
+  await expect(nav(two, 'logIn')).toBeVisible()
   await context.close()
 })
 
@@ -130,7 +130,7 @@ test('too many log-ins at once are asked to wait, with the time that it takes', 
     shop.ask('POST', '/sessions', { body: { username: shopper.username, password: shopper.password } }),
   )
   await logIn(page, shopper.username, shopper.password)
-  const isIn = page.getByRole('link', { name: common.nav.account })
+  const isIn = nav(page, 'account')
   const waits = page.getByText(like(account.again))
   await expect(isIn.or(waits).first()).toBeVisible({ timeout: 20_000 })
   await Promise.all(crowd)

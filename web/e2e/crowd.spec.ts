@@ -69,7 +69,7 @@ test('the opening second with 50 open pages and a crowd: every page gets an hone
     type: 'ends',
     description: `${won} won, ${pagesCount - won} told that it is sold out`,
   })
-  expect(new Set(ends).difference(new Set(['won', 'sold_out'])).size, ends.join(' ')).toBe(0)
+  expect(ends.filter((end) => end !== 'won' && end !== 'sold_out')).toEqual([])
   for (const [index, who] of shoppers.entries()) {
     const orders = await shop.ordersAtRest(sale.sale_id, who)
     expect(orders.length, `page ${index}: ${String(ends[index])}`).toBe(ends[index] === 'won' ? 1 : 0)

@@ -1,4 +1,4 @@
-import { expect, type Page } from '@playwright/test'
+import { expect, type Locator, type Page } from '@playwright/test'
 import { en } from './texts'
 
 const { account } = en
@@ -17,4 +17,10 @@ export async function logOut(page: Page): Promise<void> {
   await page.goto('/account')
   await page.getByRole('button', { name: en.common.nav.logOut, exact: true }).click()
   await expect(page.getByText(account.farewell.loggedOut)).toBeVisible()
+}
+
+/** A link of the main navigation. */
+export function nav(page: Page, name: Exclude<keyof typeof en.common.nav, 'main'>): Locator {
+  const main = page.getByRole('navigation', { name: en.common.nav.main })
+  return main.getByRole('link', { name: en.common.nav[name], exact: true })
 }

@@ -57,23 +57,34 @@ export function injected(page: Page): Promise<string[]> {
   )
 }
 
-/** Sum of the layout shifts of a page so far that no input explains. */
-export function layoutShift(page: Page): Promise<number> {
+interface Shift extends PerformanceEntry {
+  value: number
+  hadRecentInput: boolean
+  sources: { node: Node | null }[]
+}
+
+/** Sum of the layout shifts of a page since then (ms of its life) that no input explains, and what moved when. */
+export function layoutShift(page: Page, sinceMs: number): Promise<{ sum: number; what: string }> {
   return page.evaluate(
-    () =>
-      new Promise<number>((resolve) => {
+    (since) =>
+      new Promise<{ sum: number; what: string }>((resolve) => {
         new PerformanceObserver((list) => {
-          const shifts = list.getEntries() as (PerformanceEntry & {
-            value: number
-            hadRecentInput: boolean
-          })[]
-          resolve(
-            shifts.filter((shift) => !shift.hadRecentInput).reduce((sum, shift) => sum + shift.value, 0),
+          const shifts = (list.getEntries() as Shift[]).filter(
+            ({ hadRecentInput, startTime }) => !hadRecentInput && startTime >= since,
           )
+          const what = shifts.map(
+            ({ value, startTime, sources }) =>
+              `${value.toFixed(4)} at ${Math.round(startTime)} ms: ` +
+              sources
+                .map(({ node }) => (node instanceof Element ? node.outerHTML.slice(0, 90) : String(node)))
+                .join(' | '),
+          )
+          resolve({ sum: shifts.reduce((sum, { value }) => sum + value, 0), what: what.join('\n') })
         }).observe({ type: 'layout-shift', buffered: true })
         // Without a shift nothing is told: two frames later there was none.
-        requestAnimationFrame(() => requestAnimationFrame(() => resolve(0)))
+        requestAnimationFrame(() => requestAnimationFrame(() => resolve({ sum: 0, what: '' })))
       }),
+    sinceMs,
   )
 }
 

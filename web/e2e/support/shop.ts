@@ -91,7 +91,11 @@ export class Shop {
   async shopper(username = newName('s'), displayName?: string): Promise<Shopper> {
     const password = 'correct horse battery'
     const body = { username, password, ...(displayName === undefined ? {} : { display_name: displayName }) }
-    await this.call('POST', '/accounts', { body })
+    await until('an account', async () => {
+      const answer = await this.ask('POST', '/accounts', { body })
+      if (answer.status !== 503 && !answer.ok) throw new Error(await answer.text())
+      return answer.ok || null
+    })
     return this.logIn(username, password)
   }
 
