@@ -1,7 +1,15 @@
+import { OrderDetail } from '@/features/orders/OrderDetail'
+import { ButtonLink } from '@/shared/ui/Button'
 import { Page } from '@/shared/ui/Page'
 import { useTranslation } from 'react-i18next'
+import { useParams } from 'react-router'
 
 export default function OrderPage() {
-  const { t } = useTranslation()
-  return <Page title={t('nav.sales')}>{null}</Page>
+  const { t } = useTranslation('orders')
+  const { orderId = '' } = useParams()
+  return (
+    <Page title={t('detail.title')} actions={<ButtonLink to="/orders">{t('detail.all')}</ButtonLink>}>
+      <OrderDetail key={orderId} orderId={orderId} />
+    </Page>
+  )
 }

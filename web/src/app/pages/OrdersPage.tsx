@@ -1,7 +1,12 @@
+import { OrderList } from '@/features/orders/OrderList'
 import { Page } from '@/shared/ui/Page'
 import { useTranslation } from 'react-i18next'
 
 export default function OrdersPage() {
-  const { t } = useTranslation()
-  return <Page title={t('nav.sales')}>{null}</Page>
+  const { t } = useTranslation('orders')
+  return (
+    <Page title={t('list.title')} lead={t('list.lead')}>
+      <OrderList />
+    </Page>
+  )
 }

@@ -1,0 +1,180 @@
+import { renderPage } from '@/test/renderPage'
+import { screen, waitFor } from '@testing-library/react'
+import userEvent from '@testing-library/user-event'
+import { http, HttpResponse } from 'msw'
+import { setupServer } from 'msw/node'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { forgetAttempt, keepAttempt, keptAttempt } from './attempt'
+import { OrderDetail } from './OrderDetail'
+import { ORDER_ID, orderOf } from './samples'
+
+const LATER = Date.now() + 600_000
+const fresh = (
+  status: Parameters<typeof orderOf>[0],
+  payments: Parameters<typeof orderOf>[1] = [],
+  more: Parameters<typeof orderOf>[2] = {},
+) => orderOf(status, payments, { pay_before_ms: LATER, ...more })
+
+let order = fresh('pending_payment')
+const keys: (string | null)[] = []
+const problem = (status: number, code: string) =>
+  HttpResponse.json(
+    {
+      code,
+      status,
+      title: code,
+      detail: code,
+      request_id: 'r',
+      trace_id: 't',
+      type: 'u',
+      retryable: status === 503,
+    },
+    { status },
+  )
+const server = setupServer(
+  http.get('*/api/v1/time', () => HttpResponse.json({ now_ms: Date.now() })),
+  http.get('*/api/v1/sales/7', () => HttpResponse.json({ sale_id: '7', title: 'Espresso machine' })),
+  http.get('*/api/v1/orders/:id', () => HttpResponse.json(order)),
+)
+beforeAll(() => server.listen({ onUnhandledRequest: 'error' }))
+beforeEach(async () => {
+  order = fresh('pending_payment')
+  keys.length = 0
+  await forgetAttempt(ORDER_ID)
+})
+afterEach(() => server.resetHandlers())
+afterAll(() => server.close())
+
+function onPayment(answer: (tries: number) => Response): void {
+  server.use(
+    http.post('*/api/v1/orders/:id/payments', ({ request }) => {
+      keys.push(request.headers.get('Idempotency-Key'))
+      return answer(keys.length)
+    }),
+  )
+}
+
+const show = () => renderPage(<OrderDetail orderId={ORDER_ID} />)
+const payButton = () => screen.findByRole('button', { name: /^Pay/ })
+
+describe('the ticket says what it is, and where it stands', () => {
+  it('names the sale, the place, the money and what happened', async () => {
+    order = fresh('paid', ['captured'], {
+      timeline: [
+        { at_ms: 1, event: 'paid', actor: 'provider' },
+        { at_ms: 2, event: 'teleported', actor: 'admin' },
+      ],
+    })
+    await show()
+    expect(await screen.findByText('Espresso machine')).toBeVisible()
+    expect(screen.getByText('No. 41')).toBeVisible()
+    expect(screen.getByText('€39.98')).toBeVisible()
+    expect(screen.getByText('teleported')).toBeVisible()
+    expect(screen.getByText(/by admin of the shop/)).toBeVisible()
+    expect(screen.queryByRole('button')).toBeNull()
+  })
+
+  it('calms while the order is being written', async () => {
+    order = fresh('reserved')
+    await show()
+    expect(await screen.findByText(/Your reservation is safe/)).toBeVisible()
+  })
+
+  it('tells somebody else’s order from a failure', async () => {
+    server.use(http.get('*/api/v1/orders/:id', () => problem(404, 'not_found')))
+    await show()
+    expect(await screen.findByText('This order is not here')).toBeVisible()
+  })
+})
+
+describe('one tap is one payment', () => {
+  it('sends the chosen outcome, then waits for the provider', async () => {
+    onPayment(() => {
+      order = fresh('pending_payment', ['pending'])
+      return HttpResponse.json({ payment_id: '0', status: 'pending' }, { status: 201 })
+    })
+    await show()
+    await userEvent.click(await screen.findByLabelText('The payment is declined'))
+    await userEvent.click(await payButton())
+    expect(await screen.findByText(/has not decided yet/)).toBeVisible()
+    expect(await keptAttempt(ORDER_ID)).toBeNull()
+    order = fresh('pending_payment', ['declined'])
+    expect(await screen.findByText(/declined the last payment/, {}, { timeout: 4000 })).toBeVisible()
+    expect(await payButton()).toBeEnabled()
+  })
+
+  it('repeats what was not answered under the same key', async () => {
+    onPayment((tries) => {
+      if (tries === 1) return HttpResponse.error()
+      if (tries === 2) return problem(503, 'busy')
+      order = fresh('paid', ['captured'])
+      return HttpResponse.json({ payment_id: '0', status: 'captured' }, { status: 201 })
+    })
+    await show()
+    await userEvent.click(await payButton())
+    expect(await screen.findByText(/never be charged twice/)).toBeVisible()
+    expect(await keptAttempt(ORDER_ID)).toMatchObject({ key: keys[0], outcome: 'succeed' })
+    expect(await screen.findByText(/Paid, and yours/, {}, { timeout: 9000 })).toBeVisible()
+    expect(keys).toHaveLength(3)
+    expect(new Set(keys).size).toBe(1)
+    expect(keys[0]).toMatch(/^[A-Za-z0-9_-]{1,64}$/)
+  }, 15_000)
+
+  it('goes on with a payment that a closed page left unanswered', async () => {
+    await keepAttempt(ORDER_ID, { key: 'pay-kept', outcome: 'succeed' })
+    onPayment(() => {
+      order = fresh('paid', ['captured'])
+      return HttpResponse.json({ payment_id: '0', status: 'captured' }, { status: 201 })
+    })
+    await show()
+    expect(await screen.findByText(/Paid, and yours/)).toBeVisible()
+    expect(keys).toEqual(['pay-kept'])
+  })
+
+  it('gives a refusal words, and the key up', async () => {
+    onPayment(() => problem(409, 'limit_exceeded'))
+    await show()
+    await userEvent.click(await payButton())
+    expect(await screen.findByText(/too many payments/)).toBeVisible()
+    expect(await keptAttempt(ORDER_ID)).toBeNull()
+  })
+})
+
+describe('cancelling asks first', () => {
+  it('does nothing on Escape', async () => {
+    await show()
+    await userEvent.click(await screen.findByRole('button', { name: 'Cancel this order' }))
+    expect(await screen.findByRole('dialog')).toBeVisible()
+    await userEvent.keyboard('{Escape}')
+    await waitFor(() => expect(screen.queryByRole('dialog')).toBeNull())
+    const opener = screen.getByRole('button', { name: 'Cancel this order' })
+    await waitFor(() => expect(opener).toHaveFocus())
+  })
+
+  it('cancels, and says so', async () => {
+    server.use(
+      http.post('*/api/v1/orders/:id/cancel', () => {
+        order = fresh('cancelled')
+        return HttpResponse.json(order)
+      }),
+    )
+    await show()
+    await userEvent.click(await screen.findByRole('button', { name: 'Cancel this order' }))
+    await userEvent.click(await screen.findByRole('button', { name: 'Cancel the order' }))
+    expect(await screen.findByText(/This order was cancelled/)).toBeVisible()
+    expect(screen.queryByRole('button', { name: 'Cancel this order' })).toBeNull()
+  })
+
+  it('says how it stands when it was too late', async () => {
+    server.use(
+      http.post('*/api/v1/orders/:id/cancel', () => {
+        order = fresh('paid', ['captured'])
+        return problem(409, 'invalid_state')
+      }),
+    )
+    await show()
+    await userEvent.click(await screen.findByRole('button', { name: 'Cancel this order' }))
+    await userEvent.click(await screen.findByRole('button', { name: 'Cancel the order' }))
+    expect(await screen.findByText(/It is now: Paid/)).toBeVisible()
+  })
+})
