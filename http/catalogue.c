@@ -8,9 +8,14 @@
 
 #define DAY_MS 86400000u
 
+typedef struct shown_t {
+    sale_t sale;
+    uint64_t journal_count; /* as STOCK told it last */
+} shown_t;
+
 struct catalogue_t {
     pthread_rwlock_t lock;
-    sale_t *sales; /* ascending by sale_id; room for SALES_MAX */
+    shown_t *sales; /* ascending by sale_id; room for SALES_MAX */
     size_t count;
 };
 
@@ -85,7 +90,7 @@ s_position (const catalogue_t *self, uint64_t sale_id)
     size_t low = 0, high = self->count;
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (self->sales[middle].sale_id < sale_id)
+        if (self->sales[middle].sale.sale_id < sale_id)
             low = middle + 1;
         else
             high = middle;
@@ -93,11 +98,19 @@ s_position (const catalogue_t *self, uint64_t sale_id)
     return low;
 }
 
+static shown_t *
+s_find_shown (const catalogue_t *self, uint64_t sale_id)
+{
+    size_t at = s_position (self, sale_id);
+    bool is_there = at < self->count && self->sales[at].sale.sale_id == sale_id;
+    return is_there ? &self->sales[at] : NULL;
+}
+
 static sale_t *
 s_find (const catalogue_t *self, uint64_t sale_id)
 {
-    size_t at = s_position (self, sale_id);
-    return at < self->count && self->sales[at].sale_id == sale_id ? &self->sales[at] : NULL;
+    shown_t *shown = s_find_shown (self, sale_id);
+    return shown ? &shown->sale : NULL;
 }
 
 /*  A full table gives up the oldest sale that is over: inventory no longer sends it either. */
@@ -107,9 +120,9 @@ s_make_room (catalogue_t *self)
     if (self->count < SALES_MAX)
         return true;
     for (size_t i = 0; i < self->count; i++)
-        if (self->sales[i].state == SALE_ENDED) {
+        if (self->sales[i].sale.state == SALE_ENDED) {
             self->count--;
-            memmove (&self->sales[i], &self->sales[i + 1], (self->count - i) * sizeof (sale_t));
+            memmove (&self->sales[i], &self->sales[i + 1], (self->count - i) * sizeof (shown_t));
             return true;
         }
     return false;
@@ -127,8 +140,8 @@ s_put (catalogue_t *self, const sale_t *sale)
     if (!s_make_room (self))
         return;
     size_t at = s_position (self, sale->sale_id);
-    memmove (&self->sales[at + 1], &self->sales[at], (self->count - at) * sizeof (sale_t));
-    self->sales[at] = *sale;
+    memmove (&self->sales[at + 1], &self->sales[at], (self->count - at) * sizeof (shown_t));
+    self->sales[at] = (shown_t){ .sale = *sale };
     self->count++;
 }
 
@@ -146,11 +159,12 @@ catalogue_put_stock (catalogue_t *self, const stock_t *stocks, size_t count)
 {
     pthread_rwlock_wrlock (&self->lock);
     for (size_t i = 0; i < count; i++) {
-        sale_t *sale = s_find (self, stocks[i].sale_id);
-        if (!sale || stocks[i].epoch < sale->epoch)
+        shown_t *shown = s_find_shown (self, stocks[i].sale_id);
+        if (!shown || stocks[i].epoch < shown->sale.epoch)
             continue;
-        sale->stock_left = stocks[i].stock_left;
-        sale->recovering = stocks[i].recovering;
+        shown->sale.stock_left = stocks[i].stock_left;
+        shown->sale.recovering = stocks[i].recovering;
+        shown->journal_count = stocks[i].journal_count;
     }
     pthread_rwlock_unlock (&self->lock);
 }
@@ -164,6 +178,17 @@ catalogue_get (catalogue_t *self, uint64_t sale_id, sale_t *sale)
     const sale_t *known = s_find (self, sale_id);
     if (known)
         *sale = *known;
+    pthread_rwlock_unlock (&self->lock);
+    return known != NULL;
+}
+
+bool
+catalogue_units (catalogue_t *self, uint64_t sale_id, sale_units_t *units)
+{
+    pthread_rwlock_rdlock (&self->lock);
+    const shown_t *known = s_find_shown (self, sale_id);
+    if (known)
+        *units = (sale_units_t){ known->sale.stock_left, known->journal_count };
     pthread_rwlock_unlock (&self->lock);
     return known != NULL;
 }
@@ -210,14 +235,14 @@ catalogue_visit (catalogue_t *self, const sale_filter_t *filter, sale_visit_fn v
     pthread_rwlock_rdlock (&self->lock);
     size_t i = filter->after ? s_position (self, filter->after) : self->count;
     while (i-- > 0 && next == 0) {
-        if (!s_passes (&self->sales[i], filter))
+        if (!s_passes (&self->sales[i].sale, filter))
             continue;
         if (shown == filter->limit) {
             next = last;
             break;
         }
-        visit (context, &self->sales[i]);
-        last = self->sales[i].sale_id;
+        visit (context, &self->sales[i].sale);
+        last = self->sales[i].sale.sale_id;
         shown++;
     }
     pthread_rwlock_unlock (&self->lock);
@@ -230,8 +255,8 @@ catalogue_is_recovering (catalogue_t *self, uint64_t gate_ms)
     bool is_recovering = false;
     pthread_rwlock_rdlock (&self->lock);
     for (size_t i = 0; i < self->count && !is_recovering; i++)
-        is_recovering =
-            self->sales[i].recovering && sale_phase (&self->sales[i], gate_ms) != PHASE_ENDED;
+        is_recovering = self->sales[i].sale.recovering &&
+                        sale_phase (&self->sales[i].sale, gate_ms) != PHASE_ENDED;
     pthread_rwlock_unlock (&self->lock);
     return is_recovering;
 }

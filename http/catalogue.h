@@ -32,6 +32,12 @@ typedef struct sale_terms_t {
     char currency[4];
 } sale_terms_t;
 
+/*  The moving part of a sale, as it was seen last. */
+typedef struct sale_units_t {
+    uint64_t stock_left;
+    uint64_t journal_count; /* reservations on their way to PostgreSQL */
+} sale_units_t;
+
 typedef struct sale_filter_t {
     sale_phase_t phase; /* PHASE_NONE = any */
     const char *words;  /* within title or product_id, ASCII letters alike; "" = any */
@@ -49,6 +55,7 @@ void catalogue_put (catalogue_t *self, const sale_t *sales, size_t count);
 void catalogue_put_stock (catalogue_t *self, const stock_t *stocks, size_t count);
 /*  Copies one sale; false if it is not there. */
 bool catalogue_get (catalogue_t *self, uint64_t sale_id, sale_t *sale);
+bool catalogue_units (catalogue_t *self, uint64_t sale_id, sale_units_t *units);
 bool catalogue_terms (catalogue_t *self, uint64_t sale_id, sale_terms_t *terms);
 /*  True a day after its end: from then on the gate, of which a key has its answer for so long, may be gone. False while the gate's time is not
     known (0). */

@@ -1,12 +1,13 @@
 /*  The edge's core. Invariants:
 
-    1. Every message of a worker is answered exactly once (purchases.c, questions.c), a new one of a slot at the latest ends the
+    1. Every message of a worker is answered exactly once (purchases.c, questions.c, tally_rounds.c), a new one of a slot at the latest ends the
        one before: the worker had given up.
     2. A snapshot is acknowledged only after it was passed on to be published: whoever gets the SNAPSHOT_ACK may rely on this
        edge serving it.
-    3. The version of a sale never goes back, whatever order snapshots of old and new leaders come in.
-    4. After STOP nothing new is accepted: workers are answered `draining`.
-    5. One step answers at most STEP_ANSWERS_MAX deadlines: the rest follows in the next, at once.
+    3. It is ready only when it has a whole snapshot of the sales and the whole deny-list: their last message says so.
+    4. The version of a sale never goes back, whatever order snapshots of old and new leaders come in.
+    5. After STOP nothing new is accepted: workers are answered `draining`.
+    6. One step answers at most STEP_ANSWERS_MAX deadlines: the rest follows in the next, at once.
 
     state      | PURCHASE, question of a worker | snapshots          | ready
     starting   | as serving                     | published, ACK     | no: a snapshot, the clock, a limiter or a seckill is missing
@@ -21,6 +22,7 @@
 #include "purchases.h"
 #include "questions.h"
 #include "sale_versions.h"
+#include "tally_rounds.h"
 
 #include <string.h>
 
@@ -34,6 +36,8 @@ typedef struct gateway_t {
     questions_t questions;
     gate_clock_t clock;
     sale_versions_t sale_versions;
+    sale_tallies_t tallies;
+    tally_rounds_t rounds;
     readiness_t readiness;
     readiness_t told; /* as the workers know it */
     bool was_told;
@@ -56,9 +60,15 @@ s_new (const params_t *params, address_t address)
     self->purchases.limiters = &self->peers[KIND_LIMITER];
     self->purchases.clock = &self->clock;
     self->purchases.sale_versions = &self->sale_versions;
+    sale_tallies_init (&self->tallies, hash_pair (address.number, address.incarnation));
+    self->purchases.tallies = &self->tallies;
     questions_init (&self->questions, params);
     self->questions.pendings = &self->pendings;
     self->questions.peers = self->peers;
+    self->rounds.pendings = &self->pendings;
+    self->rounds.edges = &self->peers[KIND_EDGE];
+    self->rounds.tallies = &self->tallies;
+    self->rounds.purchases = &self->purchases;
     return self;
 }
 
@@ -68,6 +78,7 @@ s_destroy (void **self_p)
     gateway_t *self = *self_p;
     if (self) {
         sale_versions_close (&self->sale_versions);
+        sale_tallies_close (&self->tallies);
         pendings_close (&self->pendings);
         free (self);
         *self_p = NULL;
@@ -93,6 +104,8 @@ s_end_former (gateway_t *self, pending_t *former, uint64_t now_us, effects_t *ef
 {
     if (former->state == PENDING_ASKED)
         questions_drop (&self->questions, former, now_us, effects);
+    else if (former->state == PENDING_TALLYING)
+        tally_rounds_drop (&self->rounds, former);
     else if (former->state != PENDING_FREE)
         purchases_drop (&self->purchases, former, now_us, effects);
 }
@@ -102,9 +115,10 @@ s_handle_worker (gateway_t *self, const event_t *event, effects_t *effects)
 {
     const header_t *header = event->header;
     bool is_purchase = header->type == MSG_PURCHASE;
+    bool is_tally = header->type == MSG_TALLY_GET;
     if (event->count != 1 || header->from_number == 0 ||
         header->from_number > self->pendings.slot_max ||
-        (!is_purchase && !questions_is_question (header->type)))
+        (!is_purchase && !is_tally && !questions_is_question (header->type)))
         return;
     if (self->readiness.draining) {
         s_refuse_draining (header, effects);
@@ -117,7 +131,9 @@ s_handle_worker (gateway_t *self, const event_t *event, effects_t *effects)
     if (is_purchase) {
         purchases_accept (&self->purchases, pending, event->entries, event->now_us, effects);
         self->has_queued = true;
-    } else
+    } else if (is_tally)
+        tally_rounds_accept (&self->rounds, pending, event, effects);
+    else
         questions_accept (&self->questions, pending, event, effects);
 }
 
@@ -171,7 +187,8 @@ s_handle_sales (gateway_t *self, const event_t *event, effects_t *effects)
         if (!sale_versions_note (&self->sale_versions, &sales[i]))
             effects_log (effects, LOG_LEVEL_ERROR, "sales_full", "%u sales are live already",
                          SALES_MAX);
-    self->readiness.sales = 1;
+    if (event->header->following_count == 0)
+        self->readiness.sales = 1;
     s_publish_snapshot (event, effects);
 }
 
@@ -240,12 +257,14 @@ s_handle_message (gateway_t *self, const event_t *event, effects_t *effects)
         s_handle_verdict (self, event, effects);
         return;
     }
-    if (questions_handle_answer (&self->questions, event, effects))
+    if (questions_handle_answer (&self->questions, event, effects) ||
+        tally_rounds_handle_message (&self->rounds, event, effects))
         return;
     if (header->from_kind == KIND_INVENTORY)
         s_handle_inventory (self, event, effects);
     if (header->from_kind == KIND_ACCOUNT && header->type == MSG_DENIALS) {
-        self->readiness.denials = 1;
+        if (header->following_count == 0)
+            self->readiness.denials = 1;
         s_publish_snapshot (event, effects);
     }
 }
@@ -260,12 +279,24 @@ s_handle_peer (gateway_t *self, const event_t *event, effects_t *effects)
     peers_t *peers = &self->peers[event->peer->kind];
     if (event->type == EVENT_PEER_UP)
         peers_up (peers, event->peer);
-    else if (peers_down (peers, event->peer))
+    else if (peers_down (peers, event->peer)) {
         questions_handle_peer_down (&self->questions, event->peer, event->now_us, effects);
+        tally_rounds_handle_peer_down (&self->rounds, event->peer, effects);
+    }
     if (event->peer->kind == KIND_LIMITER) {
         purchases_deal_anew (&self->purchases, event->now_us, effects);
         self->has_queued = true;
     }
+}
+
+static bool
+s_look_at (gateway_t *self, pending_t *pending, uint64_t now_us, effects_t *effects)
+{
+    if (pending->state == PENDING_ASKED)
+        return questions_handle_time (&self->questions, pending, now_us, effects);
+    if (pending->state == PENDING_TALLYING)
+        return tally_rounds_handle_time (&self->rounds, pending, now_us, effects);
+    return purchases_handle_time (&self->purchases, pending, now_us, effects);
 }
 
 /*  Looks at every request that waits, and learns when to look again. */
@@ -282,9 +313,7 @@ s_look_at_time (gateway_t *self, uint64_t now_us, effects_t *effects)
             pendings_due_by (&self->pendings, now_us);
             return;
         }
-        bool is_answered = pending->state == PENDING_ASKED
-                               ? questions_handle_time (&self->questions, pending, now_us, effects)
-                               : purchases_handle_time (&self->purchases, pending, now_us, effects);
+        bool is_answered = s_look_at (self, pending, now_us, effects);
         answers += is_answered;
         if (is_answered)
             continue;
@@ -349,7 +378,7 @@ s_status (const void *self_, actor_status_t *status)
     status->is_leader = false;
     status->in_flight = self->pendings.count;
     status->queue_depth = purchases_queued (&self->purchases);
-    status->handled = self->purchases.answered + self->questions.answered;
+    status->handled = self->purchases.answered + self->questions.answered + self->rounds.answered;
 }
 
 static uint64_t
@@ -368,6 +397,8 @@ s_digest (const void *self_)
     digest = hash_bytes (digest, self->questions.breakers, sizeof self->questions.breakers);
     digest = hash_bytes (digest, &self->clock, sizeof self->clock);
     digest = hash_pair (digest, self->questions.turn);
+    digest = hash_bytes (digest, self->rounds.rounds, sizeof self->rounds.rounds);
+    digest = hash_pair (digest, sale_tallies_digest (&self->tallies));
     return digest ^ sale_versions_digest (&self->sale_versions) ^ self->pendings.due_us;
 }
 
@@ -386,6 +417,7 @@ s_check (const void *self_)
     }
     CHECK (count == self->pendings.count);
     purchases_check (&self->purchases);
+    tally_rounds_check (&self->rounds);
 }
 
 const actor_class_t gateway_class = {

@@ -46,6 +46,9 @@ void handle_operator_sale_audit (exchange_t *self);
 void handle_operator_sale_edit (exchange_t *self);
 void handle_operator_sale_stock (exchange_t *self);
 
+/* sale_stats_handlers.c */
+void handle_operator_sale_stats (exchange_t *self);
+
 /* dead_letter_handlers.c */
 void handle_dead_letter_list (exchange_t *self);
 void handle_dead_letter_change (exchange_t *self);

@@ -12,7 +12,8 @@ typedef enum pending_state_t {
     PENDING_WAITING, /* a purchase in the queue of a lane */
     PENDING_OUT,     /* a purchase in the batch that is out on a lane */
     PENDING_RESTING, /* a purchase that is to be sent again at until_us */
-    PENDING_ASKED    /* a question */
+    PENDING_ASKED,   /* a question */
+    PENDING_TALLYING /* a question to all edges */
 } pending_state_t;
 
 typedef struct pending_t {

@@ -66,6 +66,9 @@ s_answer (purchases_t *self, pending_t *pending, const verdict_t *verdict, uint6
     header->batch_id = pending->ticket;
     verdict_t *copy = effects_entry (effects, &record_verdict);
     *copy = *verdict;
+    uint64_t accepted_us = pending->deadline_us - self->deadline_us;
+    sale_tallies_add (self->tallies, pending->purchase.sale_id, verdict->code, now_us - accepted_us,
+                      now_us, effects);
     purchases_drop (self, pending, now_us, effects);
     self->answered++;
 }
@@ -318,7 +321,7 @@ purchases_handle_verdicts (purchases_t *self, const verdict_t *verdicts, size_t 
     for (size_t i = 0; i < count; i++) {
         const verdict_t *verdict = &verdicts[i];
         pending_t *pending = pendings_match (self->pendings, verdict->qid);
-        if (!pending || pending->state == PENDING_ASKED) {
+        if (!pending || pending->state == PENDING_ASKED || pending->state == PENDING_TALLYING) {
             unmatched++;
             continue;
         }
@@ -364,6 +367,19 @@ purchases_queued (const purchases_t *self)
     for (uint32_t i = 0; i < self->lanes.in_use && i < LANE_NOWHERE; i++)
         queued += self->lanes.lanes[i].queued;
     return queued;
+}
+
+uint64_t
+purchases_waiting (const purchases_t *self, uint64_t sale_id)
+{
+    uint64_t count = 0;
+    for (uint32_t slot = 1; slot <= self->pendings->slot_max; slot++) {
+        const pending_t *pending = pendings_at (self->pendings, slot);
+        bool is_purchase = pending->state == PENDING_WAITING || pending->state == PENDING_OUT ||
+                           pending->state == PENDING_RESTING;
+        count += is_purchase && pending->purchase.sale_id == sale_id;
+    }
+    return count;
 }
 
 void

@@ -9,6 +9,7 @@
 #include "gate_clock.h"
 #include "lanes.h"
 #include "retry_budget.h"
+#include "sale_tallies.h"
 #include "sale_versions.h"
 #include "trip_time.h"
 
@@ -17,6 +18,7 @@ typedef struct purchases_t {
     const peers_t *limiters;              /* the gateway's */
     const gate_clock_t *clock;            /* the gateway's */
     const sale_versions_t *sale_versions; /* the gateway's */
+    sale_tallies_t *tallies;              /* the gateway's */
     uint64_t deadline_us, before_floor_us, batch_entries;
     lanes_t lanes;
     trip_time_t trips;
@@ -43,6 +45,8 @@ void purchases_send_batches (purchases_t *self, uint64_t now_us, effects_t *effe
 /*  Ends a purchase without an answer: its worker gave up waiting. */
 void purchases_drop (purchases_t *self, pending_t *pending, uint64_t now_us, effects_t *effects);
 uint64_t purchases_queued (const purchases_t *self);
+/*  Purchases in one sale that wait for their answer, wherever they are. */
+uint64_t purchases_waiting (const purchases_t *self, uint64_t sale_id);
 void purchases_check (const purchases_t *self);
 
 #endif

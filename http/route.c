@@ -34,6 +34,7 @@ static const route_t s_routes[] = {
     { METHOD_POST, API "/admin/sales/{sale_id}/end", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_operator_sale_move },
     { METHOD_POST, API "/admin/sales/{sale_id}/stock", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_operator_sale_stock },
     { METHOD_GET, API "/admin/sales/{sale_id}/audit", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_operator_sale_audit },
+    { METHOD_GET, API "/admin/sales/{sale_id}/stats", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_operator_sale_stats },
     { METHOD_GET, API "/admin/orders/{order_id}", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_operator_order_get },
     { METHOD_POST, API "/admin/orders/{order_id}/cancel", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_operator_order_cancel },
     { METHOD_GET, API "/admin/dead-letters", ACCESS_OPERATOR, false, false, LISTENER_PUBLIC, handle_dead_letter_list },

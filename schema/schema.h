@@ -82,6 +82,16 @@ typedef enum stock_state_t {
     STOCK_REFUSED
 } stock_state_t;
 
+/*  What a record `tally` counts. */
+typedef enum tally_what_t {
+    TALLY_NONE,
+    TALLY_ANSWERED, /* purchases, by code */
+    TALLY_TOOK,     /* purchases answered in the last seconds, by their time */
+    TALLY_WAITING,  /* purchases that wait for their answer */
+    TALLY_P50_US,   /* of those that TOOK counts; inside an edge only */
+    TALLY_P99_US
+} tally_what_t;
+
 /*  Bits of sale.mask. */
 typedef enum sale_field_t {
     SALE_HAS_TITLE = 1,

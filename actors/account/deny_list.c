@@ -4,10 +4,11 @@
     its last acknowledged one.
 
     1. Nothing is pushed before one pass over PostgreSQL's list is complete: an edge that has the list has all of it.
-    2. At most one message per edge is out. It is made anew until it is acknowledged, so a lost one is repaired, and an acknowledged
+    2. An edge that gets a message without following_count has all of the list: everything before it is acknowledged.
+    3. At most one message per edge is out. It is made anew until it is acknowledged, so a lost one is repaired, and an acknowledged
        version means that nothing before it is missing.
-    3. A row leaves only when a complete pass, begun after it came, does not show it: its tokens have expired.
-    4. Every account process reads the same list again every RELOAD_US, and so learns what the others added; each pushes all it knows.
+    4. A row leaves only when a complete pass, begun after it came, does not show it: its tokens have expired.
+    5. Every account process reads the same list again every RELOAD_US, and so learns what the others added; each pushes all it knows.
 
     edge      event                                    next
     new       list loaded                              first message out (empty if there is nothing)
@@ -184,6 +185,7 @@ s_push (accounts_t *self, edge_t *edge, effects_t *effects)
     edge->sent = end < list->count ? list->kept[end - 1].stamp : list->version;
     edge->out_since_us = self->now_us;
     header->batch_id = edge->sent;
+    header->following_count = list->count - end;
     for (; place < end; place++) {
         denial_t *denial = effects_entry (effects, &record_denial);
         *denial = list->kept[place].denial;

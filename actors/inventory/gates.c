@@ -225,6 +225,7 @@ s_fill_stock (const live_sale_t *live, stock_t *stock)
     stock->recovering = sale.recovering;
     stock->stock_left = sale.stock_left;
     stock->gate_us = live->gate.gate_us;
+    stock->journal_count = live->gate.journal_count;
 }
 
 static void

@@ -6,8 +6,8 @@
     1. At most one message per receiver and stream is out. It is made anew, of what holds then, until it is acknowledged: so a message
        lost at a full pipe is repaired, and an acknowledged version means that nothing before it is missing.
     2. Versions never go down within a term and between the terms of one machine: a term begins at the present time in µs.
-    3. Without a loaded table nothing is pushed: a message with fewer than SALES_PER_MESSAGE_MAX entries says "that is all", an empty
-       one "there are no sales".
+    3. Without a loaded table nothing is pushed: a message without following_count says "that is all", an empty one "there are no
+       sales". Everything before it is acknowledged, so a receiver that gets it has the whole.
 
     stream            change, or new receiver     ack of what is out        RESEND_US without an ack
     all acknowledged  send                        ignored                   –
@@ -180,13 +180,14 @@ s_changed (const inventory_t *self, uint64_t acked, uint64_t slots[SALES_PER_MES
     return count;
 }
 
-static bool
-s_is_newest (const inventory_t *self, uint64_t stamp)
+/*  Sales that changed after those of this stamp. */
+static uint64_t
+s_newer_count (const inventory_t *self, uint64_t stamp)
 {
+    uint64_t count = 0;
     for (size_t i = 0; i < self->sale_count; i++)
-        if (self->sales[i].is_used && self->sales[i].stamp > stamp)
-            return false;
-    return true;
+        count += self->sales[i].is_used && self->sales[i].stamp > stamp;
+    return count;
 }
 
 static void
@@ -195,8 +196,10 @@ s_push_sales (inventory_t *self, receiver_t *receiver, effects_t *effects)
     uint64_t slots[SALES_PER_MESSAGE_MAX];
     size_t count = s_changed (self, receiver->sales.acked, slots);
     header_t *header = effects_send (effects, receiver->address, MSG_SALES);
-    uint64_t stamp = count ? self->sales[slots[count - 1]].stamp : 0;
-    header->batch_id = s_is_newest (self, stamp) ? self->snapshot.sales_version : stamp;
+    /* nothing above it: what changed has left the table since */
+    uint64_t stamp = count ? self->sales[slots[count - 1]].stamp : receiver->sales.acked;
+    header->following_count = s_newer_count (self, stamp);
+    header->batch_id = header->following_count ? stamp : self->snapshot.sales_version;
     receiver->sales.sent = header->batch_id;
     receiver->sales.sent_us = self->now_us;
     for (size_t i = 0; i < count; i++)

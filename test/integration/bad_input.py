@@ -102,6 +102,9 @@ def _tokens(place, attempt):
     token("expired", f"Bearer {place.expired}", "token_expired")
     attempt("role: shopper creates a sale", 403, "forbidden", path=f"{API}/admin/sales", key=None)
     attempt("role: shopper lists actors", 403, "forbidden", method="GET", path=f"{API}/admin/actors", key=None, kind=None, body=b"")
+    stats = f"{API}/admin/sales/{place.live}/stats"
+    attempt("role: shopper reads statistics", 403, "forbidden", method="GET", path=stats, key=None, kind=None, body=b"")
+    attempt("role: nobody reads statistics", 401, "unauthenticated", method="GET", path=stats, token=None, key=None, kind=None, body=b"")
     attempt("role: nobody creates a sale", 401, "unauthenticated", path=f"{API}/admin/sales", token=None, key=None)
 
 
@@ -163,6 +166,7 @@ def _paths(place, attempt, row):
     for method in ("GET", "PUT", "PATCH", "DELETE"):
         attempt(f"method: {method} purchases", 405, "method_not_allowed", method=method, path=f"{API}/sales/{place.live}/purchases", body=b"",
                 kind=None)
+    attempt("method: POST statistics", 405, "method_not_allowed", path=f"{API}/admin/sales/{place.live}/stats")
     attempt("method: DELETE sales", 405, "method_not_allowed", method="DELETE", path=f"{API}/sales", body=b"", kind=None)
     row("method: unknown", request("BREW", f"{API}/sales"), 501, "not_implemented")
     row("get: order of nobody", request("GET", f"{API}/orders/00000000-0001-8000-8000-000000000001",
@@ -170,6 +174,9 @@ def _paths(place, attempt, row):
     row("get: malformed order id", request("GET", f"{API}/orders/zzz", [("Authorization", f"Bearer {place.good}")]), 404, "not_found")
     row("get: no such sale", request("GET", f"{API}/sales/281474976710000"), 404, "not_found", "unknown_sale")
     row("get: draft", request("GET", f"{API}/sales/{place.draft}"), 404, "not_found", "unknown_sale")
+    operator = [("Authorization", f"Bearer {place.operator}")]
+    row("get: statistics of no sale", request("GET", f"{API}/admin/sales/281474976710000/stats", operator), 404, "unknown_sale")
+    row("get: statistics of letters", request("GET", f"{API}/admin/sales/abc/stats", operator), 404, "not_found")
     row("get: cursor", request("GET", f"{API}/sales?cursor=%22%3B--"), 400, "invalid_field")
 
 

@@ -1,6 +1,8 @@
 """The main job and what belongs to it: a crowd, a sale, exactly the stock, one order each."""
 
-from outside import auditor, crowd
+import time
+
+from outside import auditor, crowd, processes
 from outside.instance import ask
 from outside.waiting import now_us, until
 
@@ -121,6 +123,27 @@ def test_replay_in_every_state(instance):
     mismatch = instance.buy(sale_id, token, "replay", quantity=2)
     assert (mismatch.status, mismatch.body["code"]) == (409, "idempotency_mismatch"), mismatch
     assert instance.call("GET", f"/sales/{sale_id}/purchases/never", token=token).status == 404
+
+
+def test_restarted_edge_knows_every_sale(make_instance):
+    """An edge that is killed and is ready again knows every sale at once, though there are more than one message brings: no 404."""
+    with make_instance() as one:
+        sales = [one.sale(20, title=f"one of many {number}") for number in range(70)]
+        tokens = one.token_list(6)
+        edge = one.actors("edge")[-1]
+        port = int(edge["endpoint"].rsplit(":", 1)[1])  # its successor has it, too
+        ready_ms = []
+        for number, token in enumerate(tokens):
+            pid = one.kill(edge["id"])
+            begin = time.monotonic()
+            until("it is dead", 5, lambda: not processes.is_alive(pid), 0.001)
+            until("its successor is ready", 20, lambda: ask(port, "GET", "/readyz").status == 200, 0.001)
+            ready_ms.append(f"{1000 * (time.monotonic() - begin):.0f}")
+            for sale_id in reversed(sales):
+                assert one.call("GET", f"/sales/{sale_id}", port=port).status == 200, (number, sale_id)
+            for sale_id in (sales[-1], sales[0]):
+                assert one.buy(sale_id, token, "many", port=port).status == 201, (number, sale_id)
+        return f"ready {', '.join(ready_ms)} ms after the kill; the supervisor waits longer each time"
 
 
 def test_orders_are_their_owners(instance):

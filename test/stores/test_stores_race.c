@@ -156,7 +156,7 @@ test_race (void **state)
 {
     /* Six connections write, pay, cancel, expire and take duplicated events of the same few thousand orders at once. Afterwards no
      * statement had failed, and money, units and ledger are exact: captured = paid, `sold` = active, one ALLOC and at most one RETURN,
-     * a release for every final order, and every move counted is a row. */
+     * a release for every final order, every move counted is a row, and the counters of the sale are those of the rows. */
     stage_t *stage = *state;
     dice_t dice = dice_seeded (2026);
     uint64_t sale = stage_new_sale (stage, RACE_ORDERS);
@@ -184,6 +184,14 @@ test_race (void **state)
         ", not_found %" PRIu64 ", invalid_state %" PRIu64 ", unmatched %" PRIu64 "\n",
         counts[2], counts[3], counts[4], counts[5], counts[7], all.moves[PAYMENT_REFUND_DUE],
         all.codes[ERROR_NOT_FOUND], all.codes[ERROR_INVALID_STATE], all.codes[ERROR_BUSY]);
+    query_t query = { .sale_id = sale };
+    order_counts_t kept;
+    orders_call (stage->ordering_sql, CALL_ORDER_COUNTS, &query, 1, &kept, 1);
+    assert_true (kept.pending_payment == (uint64_t)counts[ORDER_PENDING_PAYMENT] &&
+                 kept.paid == (uint64_t)counts[ORDER_PAID] &&
+                 kept.cancelled == (uint64_t)counts[ORDER_CANCELLED] &&
+                 kept.expired == (uint64_t)counts[ORDER_EXPIRED] && kept.rejected == 0 &&
+                 kept.refunded == (uint64_t)counts[ORDER_REFUNDED]);
     assert_int_equal (all.expired, counts[ORDER_EXPIRED]);
     assert_int_equal (all.order_moves[ORDER_REFUNDED], counts[ORDER_REFUNDED]);
     assert_int_equal (all.order_moves[ORDER_PAID], counts[ORDER_PAID] + counts[ORDER_REFUNDED]);

@@ -108,10 +108,11 @@ test_signatures (void **state)
 static const char *
 s_role_of (const char *function)
 {
-    static const char *const ordering[] = { "order_write",    "order_get",          "order_list",
-                                            "order_cancel",   "order_expire",       "order_reject",
-                                            "payment_create", "payment_event_take", "payment_due",
-                                            "payment_list",   "moment_list" };
+    static const char *const ordering[] = {
+        "order_write",  "order_get",    "order_list",     "order_cancel",
+        "order_expire", "order_reject", "payment_create", "payment_event_take",
+        "payment_due",  "payment_list", "moment_list",    "order_counts"
+    };
     for (size_t i = 0; i < sizeof ordering / sizeof *ordering; i++)
         if (!strcmp (function, ordering[i]))
             return "minishop_ordering";

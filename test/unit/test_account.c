@@ -493,6 +493,7 @@ test_long_list (void **state)
     size_t count = 0;
     for (const effect_t *sent; (sent = rig_sent (desk->rig, MSG_DENIALS, 0));) {
         count += sent->count;
+        assert_int_equal (sent->header.following_count, 2 * CALL_ROWS_MAX - count);
         s_ack (desk, 1, sent->header.batch_id);
     }
     assert_int_equal (count, 2 * CALL_ROWS_MAX);

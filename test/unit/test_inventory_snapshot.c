@@ -9,7 +9,7 @@ s_receiver (const bench_t *bench)
 }
 
 /*  Everything goes to a new edge in messages that fit, one after the other's acknowledgement, under rising versions; none is empty
-    and none is missing. */
+    and none is missing, and each says how many sales are still to come. */
 static void
 test_everything_in_pieces (void **state)
 {
@@ -21,12 +21,14 @@ test_everything_in_pieces (void **state)
         sales[i] = bench_sale (i + 1);
     bench_lead (bench, sales, 100);
     bench_peer (bench, EVENT_PEER_UP, KIND_EDGE, 1, STATE_STARTING);
-    uint64_t version = 0, messages = 0;
+    uint64_t version = 0, messages = 0, left = 100;
     for (const effect_t *sent; (sent = rig_sent (bench->rig, MSG_SALES, 0)); messages++) {
         assert_in_range (sent->count, 1, SALES_PER_MESSAGE_MAX);
         assert_true (sent->header.batch_id > version);
         assert_null (rig_sent (bench->rig, MSG_SALES, 1));
         version = sent->header.batch_id;
+        left -= sent->count;
+        assert_int_equal (sent->header.following_count, left);
         for (size_t i = 0; i < sent->count; i++)
             seen[((const sale_t *)sent->entries)[i].sale_id] = true;
         bench_ack (bench, KIND_EDGE, 1, version);
@@ -49,6 +51,7 @@ test_exactly_one_message (void **state)
         sales[i] = bench_sale (i + 1);
     bench_lead (bench, sales, SALES_PER_MESSAGE_MAX);
     bench_peer (bench, EVENT_PEER_UP, KIND_BROKER, 1, STATE_READY);
+    assert_int_equal (rig_sent (bench->rig, MSG_SALES, 0)->header.following_count, 0);
     bench_ack (bench, KIND_BROKER, 1, rig_sent (bench->rig, MSG_SALES, 0)->header.batch_id);
     assert_null (rig_sent (bench->rig, MSG_SALES, 0));
     bench_destroy (bench);

@@ -305,6 +305,22 @@ test_order_get (void **state)
     rig_destroy (&rig);
 }
 
+/*  ORDER_COUNTS_GET: one row, asked for by the sale. */
+static void
+test_order_counts (void **state)
+{
+    (void)state;
+    rig_t *rig = bench_open ();
+    order_counts_t counts = { .sale_id = 7, .paid = 3 };
+    assert_non_null (strstr (s_ask (rig, MSG_ORDER_COUNTS_GET, 33, 0), "call order_counts tag="));
+    assert_string_equal (rig_result (rig, CALL_ORDER_COUNTS, TAG_READ, RESULT_OK, &counts, 1),
+                         "send edge/1 ORDER_COUNTS batch=33 [{\"sale_id\":7,\"paid\":3}]\n");
+    s_ask (rig, MSG_ORDER_COUNTS_GET, 34, 0);
+    assert_string_equal (rig_result (rig, CALL_ORDER_COUNTS, TAG_READ, RESULT_UNKNOWN, NULL, 0),
+                         "send edge/1 OUTCOME batch=34 [{\"code\":51}]\n");
+    rig_destroy (&rig);
+}
+
 /*  ORDER_LIST: a page, perhaps an empty one, never of more than a message holds. */
 static void
 test_order_list (void **state)
@@ -515,6 +531,7 @@ main (void)
         cmocka_unit_test (test_credit_is_repeated),
         cmocka_unit_test (test_lost_broker),
         cmocka_unit_test (test_order_get),
+        cmocka_unit_test (test_order_counts),
         cmocka_unit_test (test_order_list),
         cmocka_unit_test (test_questions_are_always_answered),
         cmocka_unit_test (test_questions_while_closed),

@@ -7,6 +7,8 @@
 #include "log.h"
 #include "metrics.h"
 #include "params_load.h"
+#include "redis_rows.h"
+#include "redis_words.h"
 
 #include <errno.h>
 #include <hiredis/async.h>
@@ -18,11 +20,6 @@
 
 /*  Time between two attempts to connect: a restarted Redis is found within it. */
 #define RECONNECT_US 20000u
-#define JOURNAL_WAIT_MS 250
-/*  Room for the longest call: rows of a rebuild page with all their fields, and a few words before
- * them. */
-#define WORDS_MAX (CALL_ROWS_MAX * 16 + 16)
-#define RUN_ID_BYTES 40
 
 typedef enum connection_t { DISCONNECTED, CONNECTING, PREPARING, CONNECTED } connection_t;
 
@@ -51,18 +48,14 @@ struct redis_port_t {
     connection_t state;
     uint64_t state_since_us;
     bool is_failing; /* the current connection is to be dropped at the next tick */
-    char run_id[RUN_ID_BYTES + 1];
+    char run_id[REDIS_RUN_ID_BYTES + 1];
     size_t preparing; /* answers still missing before CONNECTED */
 
     pending_t *oldest, *newest; /* sent, in order */
     port_failures_t failures;
 
-    /* one call as words; the texts of numbers stand in `digits` */
-    const char *words[WORDS_MAX];
-    size_t lengths[WORDS_MAX];
-    size_t word_count;
-    char digits[WORDS_MAX][24];
-    uint8_t *rows; /* CALL_ROWS_MAX of the largest result */
+    redis_words_t words; /* of the call that is being sent */
+    uint8_t *rows;       /* CALL_ROWS_MAX of the largest result */
 };
 
 redis_port_t *
@@ -78,7 +71,7 @@ redis_port_new (const params_t *params, const char *user, bool is_script_loader,
     self->epoll_data = epoll_data;
     self->result = result;
     self->context = context;
-    self->rows = calloc (CALL_ROWS_MAX, 512);
+    self->rows = calloc (CALL_ROWS_MAX, REDIS_ROW_BYTES_MAX);
     CHECK (self->rows);
     return self;
 }
@@ -257,11 +250,11 @@ s_on_info (redisAsyncContext *redis, void *answer, void *data)
     if (!reply)
         return;
     const char *run_id = reply->type == REDIS_REPLY_STRING ? strstr (reply->str, "run_id:") : NULL;
-    if (!run_id || strlen (run_id) < strlen ("run_id:") + RUN_ID_BYTES) {
+    if (!run_id || strlen (run_id) < strlen ("run_id:") + REDIS_RUN_ID_BYTES) {
         self->is_failing = true;
         return;
     }
-    memcpy (self->run_id, run_id + strlen ("run_id:"), RUN_ID_BYTES);
+    memcpy (self->run_id, run_id + strlen ("run_id:"), REDIS_RUN_ID_BYTES);
     s_prepared (self);
 }
 
@@ -326,228 +319,6 @@ s_connect (redis_port_t *self)
     s_prepare (self);
 }
 
-/* -------------------------------------------------------------------------- calls as words */
-
-static void
-s_word (redis_port_t *self, const char *bytes, size_t count)
-{
-    CHECK (self->word_count < WORDS_MAX);
-    self->words[self->word_count] = bytes;
-    self->lengths[self->word_count++] = count;
-}
-
-static void
-s_word_number (redis_port_t *self, uint64_t number)
-{
-    char *digits = self->digits[self->word_count];
-    s_word (self, digits, (size_t)snprintf (digits, sizeof self->digits[0], "%" PRIu64, number));
-}
-
-static void
-s_word_field (redis_port_t *self, const field_t *field, const void *entry)
-{
-    const char *value = (const char *)entry + field->offset;
-    switch (field->kind) {
-    case FIELD_U64:
-    case FIELD_I64:
-        s_word_number (self, field_number (field, entry));
-        break;
-    case FIELD_BYTES:
-        s_word (self, value, field->size_bytes);
-        break;
-    case FIELD_TEXT:
-    case FIELD_SECRET:
-        s_word (self, value, strlen (value));
-        break;
-    }
-}
-
-static const embedded_t *
-s_script (const char *name)
-{
-    for (const embedded_t *script = embedded_scripts; script->name; script++)
-        if (strcmp (script->name, name) == 0)
-            return script;
-    return NULL;
-}
-
-/*  Every argument record of a gate call begins with sale_id (a CHECK in the tests of the schema).
- */
-static uint64_t
-s_sale_id (const call_t *call, const void *entries)
-{
-    CHECK (strcmp (call->arguments->fields[0].name, "sale_id") == 0);
-    return field_number (&call->arguments->fields[0], entries);
-}
-
-static void
-s_words_of_script (redis_port_t *self, const call_t *call, const void *entries, size_t count,
-                   char *key, size_t key_bytes)
-{
-    const embedded_t *script = s_script (call->name);
-    CHECK (script);
-    snprintf (key, key_bytes, "{s%" PRIu64 "}:g", s_sale_id (call, entries));
-    s_word (self, "EVALSHA", 7);
-    s_word (self, script->sha1, strlen (script->sha1));
-    s_word (self, "1", 1);
-    s_word (self, key, strlen (key));
-    s_word (self, self->run_id, RUN_ID_BYTES);
-    s_word_number (self, count);
-    for (size_t i = 0; i < count; i++)
-        for (size_t k = 0; k < call->arguments->field_count; k++)
-            s_word_field (self, &call->arguments->fields[k],
-                          (const uint8_t *)entries + i * call->arguments->size_bytes);
-}
-
-static void
-s_words_of_journal_read (redis_port_t *self, pending_t *pending, char (*names)[64], char (*ids)[48])
-{
-    s_word (self, "XREAD", 5);
-    s_word (self, "BLOCK", 5);
-    s_word_number (self, JOURNAL_WAIT_MS);
-    s_word (self, "COUNT", 5);
-    s_word_number (self, BATCH_ENTRIES_MAX);
-    s_word (self, "STREAMS", 7);
-    for (size_t i = 0; i < pending->position_count; i++) {
-        const journal_position_t *at = &pending->positions[i];
-        int length = snprintf (names[i], sizeof names[i], "{s%" PRIu64 "}:%" PRIu64 ":x",
-                               at->sale_id, at->epoch);
-        s_word (self, names[i], (size_t)length);
-    }
-    for (size_t i = 0; i < pending->position_count; i++) {
-        const journal_position_t *at = &pending->positions[i];
-        int length =
-            snprintf (ids[i], sizeof ids[i], "%" PRIu64 "-%" PRIu64, at->entry_ms, at->entry_seq);
-        s_word (self, ids[i], (size_t)length);
-    }
-}
-
-/* -------------------------------------------------------------------------- answers as rows */
-
-static bool
-s_read_field (const field_t *field, const redisReply *reply, void *row)
-{
-    uint8_t *value = (uint8_t *)row + field->offset;
-    int64_t number;
-    char *end;
-    switch (field->kind) {
-    case FIELD_U64:
-    case FIELD_I64:
-        if (reply->type == REDIS_REPLY_INTEGER)
-            number = reply->integer;
-        else if (reply->type == REDIS_REPLY_STRING && reply->len > 0) {
-            errno = 0;
-            number = strtoll (reply->str, &end, 10);
-            if (errno || end != reply->str + reply->len)
-                return false;
-        } else
-            return false;
-        /* what may not be is not stored: it would go on to a peer, whose codec refuses the whole message */
-        if (field->kind == FIELD_U64 && number < 0)
-            return false;
-        memcpy (value, &number, sizeof number);
-        return true;
-    case FIELD_BYTES:
-        if (reply->type != REDIS_REPLY_STRING || (size_t)reply->len != field->size_bytes)
-            return false;
-        memcpy (value, reply->str, field->size_bytes);
-        return true;
-    case FIELD_TEXT:
-    case FIELD_SECRET:
-        if (reply->type != REDIS_REPLY_STRING || (size_t)reply->len > field->size_bytes)
-            return false;
-        memcpy (value, reply->str, (size_t)reply->len);
-        return true;
-    }
-    return false;
-}
-
-/*  A flat array of fields. Returns the rows, -1 if it is not one. */
-static int64_t
-s_rows_of_script (redis_port_t *self, const record_t *record, const redisReply *reply)
-{
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements % record->field_count != 0)
-        return -1;
-    size_t count = reply->elements / record->field_count;
-    if (count > CALL_ROWS_MAX || record->size_bytes > 512)
-        return -1;
-    memset (self->rows, 0, count * record->size_bytes);
-    for (size_t i = 0; i < reply->elements; i++)
-        if (!s_read_field (&record->fields[i % record->field_count], reply->element[i],
-                           self->rows + i / record->field_count * record->size_bytes))
-            return -1;
-    return (int64_t)count;
-}
-
-/*  Pairs of a journal's entry, in the order in which the gate writes them (schema/lua/README.md). */
-static const char *const s_entry_names[] = { "rid", "user", "qty",  "price", "seq",
-                                             "at",  "pay",  "hash", "trace" };
-#define ENTRY_PAIRS (sizeof s_entry_names / sizeof s_entry_names[0])
-#define ENTRY_FIRST_FIELD 4u /* of order_event: after sale_id, epoch, entry_ms, entry_seq */
-
-/*  Reads what can be read. Returns false unless all of it is of the gate's shape. */
-static bool
-s_read_pairs (const redisReply *pairs, order_event_t *row)
-{
-    bool is_whole = pairs->type == REDIS_REPLY_ARRAY && pairs->elements == 2 * ENTRY_PAIRS;
-    for (size_t i = 0;
-         pairs->type == REDIS_REPLY_ARRAY && i + 1 < pairs->elements && i / 2 < ENTRY_PAIRS;
-         i += 2) {
-        const redisReply *name = pairs->element[i];
-        is_whole &=
-            name->type == REDIS_REPLY_STRING && strcmp (name->str, s_entry_names[i / 2]) == 0;
-        is_whole &= s_read_field (&record_order_event.fields[ENTRY_FIRST_FIELD + i / 2],
-                                  pairs->element[i + 1], row);
-    }
-    return is_whole;
-}
-
-/*  One entry of a stream: [id, [name, value, …]]. What is not of the gate's shape goes on without a rid, with what could be read of
-   it for people to see: the broker makes a dead letter of it. */
-static void
-s_row_of_entry (const redisReply *entry, const journal_position_t *at, order_event_t *row)
-{
-    row->sale_id = at->sale_id;
-    row->epoch = at->epoch;
-    if (entry->type != REDIS_REPLY_ARRAY || entry->elements != 2 ||
-        entry->element[0]->type != REDIS_REPLY_STRING ||
-        sscanf (entry->element[0]->str, "%" SCNu64 "-%" SCNu64, &row->entry_ms, &row->entry_seq) !=
-            2)
-        return;
-    if (s_read_pairs (entry->element[1], row))
-        return;
-    memset (row->rid, 0, sizeof row->rid);
-    log_write (LOG_LEVEL_ERROR, "journal_entry_unreadable",
-               "sale %" PRIu64 " entry %" PRIu64 "-%" PRIu64, row->sale_id, row->entry_ms,
-               row->entry_seq);
-}
-
-/*  [[key, [entry, …]], …] or nil when nothing came in time. Redis counts entries per stream: what is beyond CALL_ROWS_MAX is cut off, and read
-    again from the reader's positions. */
-static int64_t
-s_rows_of_journals (redis_port_t *self, const redisReply *reply)
-{
-    order_event_t *rows = (order_event_t *)self->rows;
-    size_t count = 0;
-    if (reply->type == REDIS_REPLY_NIL)
-        return 0;
-    if (reply->type != REDIS_REPLY_ARRAY)
-        return -1;
-    for (size_t i = 0; i < reply->elements; i++) {
-        const redisReply *stream = reply->element[i];
-        uint64_t sale_id, epoch;
-        if (stream->type != REDIS_REPLY_ARRAY || stream->elements != 2 ||
-            sscanf (stream->element[0]->str, "{s%" SCNu64 "}:%" SCNu64 ":x", &sale_id, &epoch) != 2)
-            return -1;
-        journal_position_t at = { .sale_id = sale_id, .epoch = epoch };
-        for (size_t k = 0; k < stream->element[1]->elements && count < CALL_ROWS_MAX; k++) {
-            memset (&rows[count], 0, sizeof rows[count]);
-            s_row_of_entry (stream->element[1]->element[k], &at, &rows[count++]);
-        }
-    }
-    return (int64_t)count;
-}
-
 /* -------------------------------------------------------------------------- sending and receiving
  */
 
@@ -583,8 +354,8 @@ s_on_answer (redisAsyncContext *redis, void *answer, void *data)
     int64_t count = -1;
     if (reply->type != REDIS_REPLY_ERROR)
         count = pending->call->store == STORE_JOURNAL
-                    ? s_rows_of_journals (self, reply)
-                    : s_rows_of_script (self, pending->call->results, reply);
+                    ? redis_rows_of_journals (reply, (order_event_t *)self->rows)
+                    : redis_rows_of_script (reply, pending->call->results, self->rows);
     if (count < 0)
         s_refused (self, pending, reply);
     else {
@@ -606,14 +377,15 @@ static int
 s_send_journal_read (redis_port_t *self, pending_t *pending, const void *entries, size_t count)
 {
     pending->positions = calloc (count, sizeof (journal_position_t));
-    char (*names)[64] = calloc (count, sizeof *names);
-    char (*ids)[48] = calloc (count, sizeof *ids);
+    redis_journal_name_t *names = calloc (count, sizeof *names);
+    redis_journal_id_t *ids = calloc (count, sizeof *ids);
     CHECK (pending->positions && names && ids);
     memcpy (pending->positions, entries, count * sizeof (journal_position_t));
     pending->position_count = count;
-    s_words_of_journal_read (self, pending, names, ids);
-    int status = redisAsyncCommandArgv (self->redis, s_on_answer, pending, (int)self->word_count,
-                                        self->words, self->lengths);
+    redis_words_of_journal_read (&self->words, pending->positions, pending->position_count, names,
+                                 ids);
+    int status = redisAsyncCommandArgv (self->redis, s_on_answer, pending, (int)self->words.count,
+                                        self->words.words, self->words.lengths);
     free (names);
     free (ids);
     return status;
@@ -634,15 +406,15 @@ redis_port_call (redis_port_t *self, const call_t *call, const void *entries, si
     pending->call = call;
     pending->tag = tag;
     pending->sent_us = clock_now_us ();
-    self->word_count = 0;
+    self->words.count = 0;
     int status;
     if (call->store == STORE_JOURNAL)
         status = s_send_journal_read (self, pending, entries, count);
     else {
         char key[64];
-        s_words_of_script (self, call, entries, count, key, sizeof key);
-        status = redisAsyncCommandArgv (self->redis, s_on_answer, pending, (int)self->word_count,
-                                        self->words, self->lengths);
+        redis_words_of_script (&self->words, call, entries, count, self->run_id, key, sizeof key);
+        status = redisAsyncCommandArgv (self->redis, s_on_answer, pending, (int)self->words.count,
+                                        self->words.words, self->words.lengths);
     }
     if (status != REDIS_OK) {
         port_fail (&self->failures, call->call, tag, RESULT_UNAVAILABLE,
@@ -689,7 +461,7 @@ s_deadline_us (const redis_port_t *self)
         return self->state_since_us + self->params->store_connect_ms * 1000;
     if (self->state == CONNECTED && self->oldest)
         return self->oldest->sent_us + patience_us +
-               (self->oldest->call->store == STORE_JOURNAL ? JOURNAL_WAIT_MS * 1000u : 0);
+               (self->oldest->call->store == STORE_JOURNAL ? REDIS_JOURNAL_WAIT_MS * 1000u : 0);
     return UINT64_MAX;
 }
 

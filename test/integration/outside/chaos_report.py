@@ -92,7 +92,7 @@ def gate_of(fault):
     kind = fault.name.split("/")[0]
     if fault.kind in ("everything", "wipe"):
         return fault.kind
-    if fault.kind not in ("kill", "term"):
+    if fault.kind not in ("kill", "hang", "term"):
         return None
     return kind if kind in STORES or kind == "broker" else "actor"
 

@@ -22,10 +22,11 @@ HOLD_S = (0.3, 2.5)    # of a fault that lasts
 FSYNC_US = (20000, 100000, 300000, 1000000)
 TOGETHER = 0.2         # share of kills and freezes that hit several processes in the same moment
 SCALABLE = ("broker", "inventory", "ordering", "seckill", "limiter")
+PIPELINE = ("limiter", "seckill")
 LASTING = ("freeze", "ex-leader", "slow fsync", "disk full", "maxmemory")
 CLOCK_SHOPPERS = 5
 # kind: share. What needs root or a tool that is not there is left out, and said.
-KINDS = {"kill": 44, "freeze": 16, "ex-leader": 3, "term": 10, "everything": 1, "slow fsync": 5, "disk full": 3, "maxmemory": 3, "scripts flushed": 4,
+KINDS = {"kill": 40, "hang": 6, "freeze": 14, "ex-leader": 3, "term": 10, "everything": 1, "slow fsync": 5, "disk full": 3, "maxmemory": 3, "scripts flushed": 4,
          "clock": 1, "scale": 3, "wipe": 4}
 
 
@@ -107,6 +108,15 @@ class Faults:
     def _term(self):
         # A store that is asked to end takes its time and loses nothing: of no interest here.
         self._end("term", self._victims(self.actors()), signal.SIGTERM)
+
+    def _hang(self):
+        """One between edge and gate is frozen, and killed while it holds attempts: they are sent again, by another one, while the first
+        ones may still be executed."""
+        names = self._victims([name for name in self.actors() if name.split("/")[0] in PIPELINE])
+        for name in names:
+            self._signal(name, signal.SIGSTOP)
+        time.sleep(self.dice.uniform(*FREEZE_S))
+        self._end("hang", names, signal.SIGKILL)
 
     def _everything(self):
         self._end("everything", self.actors() + list(STORES), signal.SIGKILL)

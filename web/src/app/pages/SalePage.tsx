@@ -37,11 +37,7 @@ function OneSale({ saleId }: { saleId: string }) {
     )
   }
   return (
-    <Page
-      title={sale?.title ?? t('page.loading')}
-      lead={isError && <LastKnown atMs={dataUpdatedAt} />}
-      actions={<ButtonLink to="/">{t('page.all')}</ButtonLink>}
-    >
+    <Page title={sale?.title ?? t('page.loading')} lead={isError && <LastKnown atMs={dataUpdatedAt} />}>
       {sale ? (
         <SaleView
           sale={sale}

@@ -8,7 +8,7 @@ export function SaleTiming({ sale, state }: { sale: Sale; state: SaleState }) {
   const { t, i18n } = useTranslation('sales')
   const moment = (ms: number): string => formatMoment(ms, i18n.language)
   return (
-    <div className="min-h-[7.5rem] sm:min-h-32">
+    <div className="min-h-[6.25rem] sm:min-h-[6.75rem]">
       {state === 'scheduled' && (
         <Running
           key="opens"

@@ -20,7 +20,7 @@ export function SaleView({ sale, buy }: { sale: Sale; buy: (state: SaleState) =>
         <SaleImage
           sale={sale}
           isMain
-          className="ticket aspect-[16/10] max-lg:order-1 lg:aspect-[4/3] lg:max-h-[32rem]"
+          className="ticket aspect-[16/9] max-lg:order-1 lg:aspect-[4/3] lg:max-h-[32rem]"
         />
         <div className="grid gap-8 max-lg:order-3">
           {sale.description && <p className="max-w-prose text-lg whitespace-pre-line">{sale.description}</p>}
@@ -28,15 +28,15 @@ export function SaleView({ sale, buy }: { sale: Sale; buy: (state: SaleState) =>
         </div>
       </div>
       <div className="ticket overflow-hidden max-lg:order-2 lg:sticky lg:top-24" data-state={state}>
-        <div className="px-5 pt-5 pb-2 sm:px-6">
+        <div className="px-5 py-5 sm:px-6">
           <SaleTiming sale={sale} state={state} />
-          <ClockDetail />
         </div>
         <Tear />
         <div className="grid gap-4 p-5 sm:p-6">
           <Price sale={sale} isLarge />
           <StockBar sale={sale} state={state} />
           {buy(state)}
+          <ClockDetail />
         </div>
       </div>
     </div>
@@ -48,7 +48,7 @@ export function SaleSkeleton() {
   const block = 'animate-pulse bg-sunken rounded-card'
   return (
     <div aria-hidden="true" className="grid items-start gap-6 lg:grid-cols-[1fr_27rem] lg:gap-10">
-      <div className={`${block} aspect-[16/10] lg:aspect-[4/3] lg:max-h-[32rem]`} />
+      <div className={`${block} aspect-[16/9] lg:aspect-[4/3] lg:max-h-[32rem]`} />
       <div className={`${block} h-[34rem]`} />
     </div>
   )

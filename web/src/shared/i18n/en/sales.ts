@@ -24,7 +24,7 @@ export const sales = {
   price: {
     now: 'Price',
     list: 'List price {{price}}',
-    saving: '{{percent}} % less',
+    saving: '{{percent}}% less',
     each: 'each',
   },
   stock: {
