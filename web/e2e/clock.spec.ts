@@ -17,10 +17,12 @@ for (const [name, offsetMs] of [
     shop,
     shopper,
   }) => {
-    const sale = await shop.sale({ opensInMs: 7000 })
     const context = await signedIn(browser, shopper, shop.url)
     await wrongClock(context, offsetMs)
     const page = await context.newPage()
+    await page.goto('/')
+    await page.waitForLoadState('networkidle')
+    const sale = await shop.sale({ opensInMs: 8000 })
     await openSale(page, sale.sale_id)
     await expectArmed(page, false)
     await page.waitForLoadState('networkidle')
