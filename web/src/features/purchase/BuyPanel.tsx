@@ -5,7 +5,7 @@ import { SelectField } from '@/shared/ui/Field'
 import { useId, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { BuyButton, LogInButton } from './BuyButton'
-import { isClosed, isUnderWay } from './model'
+import { isClosed, isUnderWay, type Attempt } from './model'
 import { Outcome } from './Outcome'
 import { useAttempt, type AttemptHandle } from './useAttempt'
 import { spokenText, type T } from './words'
@@ -27,7 +27,6 @@ export function BuyPanel({ sale, state, user, isUserPending }: BuyPanelProps) {
   const [hasTapped, setHasTapped] = useState(false)
   const hintId = useId()
   const { attempt } = handle
-  const isHeld = attempt.phase.name === 'won' && !isClosed(attempt.phase.purchase)
   const chosen = Math.min(quantity, sale.per_user_limit)
   const buy = (): void => {
     setHasTapped(true)
@@ -35,7 +34,7 @@ export function BuyPanel({ sale, state, user, isUserPending }: BuyPanelProps) {
   }
   return (
     <div className="grid gap-3">
-      {!isHeld && (
+      {hasButton(attempt) && (
         <>
           {sale.per_user_limit > 1 && (
             <Quantity limit={sale.per_user_limit} value={chosen} onChange={setQuantity} />
@@ -67,6 +66,11 @@ export function BuyPanel({ sale, state, user, isUserPending }: BuyPanelProps) {
       <Outcome handle={handle} saleId={sale.sale_id} hasTapped={hasTapped} onAnew={buy} />
     </div>
   )
+}
+
+/** What was won or can be sent again has its own next step. */
+function hasButton({ phase }: Attempt): boolean {
+  return phase.name !== 'offered' && (phase.name !== 'won' || isClosed(phase.purchase))
 }
 
 function label(t: T, { attempt, isReady }: AttemptHandle, state: SaleState, price: string): string {

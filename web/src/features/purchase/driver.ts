@@ -112,12 +112,14 @@ export class AttemptDriver {
   /** The disk, not the screen, says what may be begun: another tab may have been faster. */
   async #takeOver(begin: (kept: Attempt) => Attempt): Promise<void> {
     if (this.#isDriver || this.#isStopped) return
+    let isOurs = false
     await this.io.alone(false, async () => {
+      isOurs = true
       const kept = await this.#kept()
       const begun = begin(kept)
       await this.#drive(begun === kept ? step(kept, { type: 'resume' }) : begun)
     })
-    await this.read() // what another tab did meanwhile
+    if (!isOurs) await this.read() // another tab carries one
   }
 
   async #kept(): Promise<Attempt> {

@@ -19,17 +19,19 @@ export interface AttemptHandle {
 export function useAttempt(saleId: string, user: User | null): AttemptHandle {
   const userId = user?.user_id ?? null
   const driver = useMemo(() => (userId ? attemptDriver(userId, saleId) : null), [userId, saleId])
-  const attempt = useSyncExternalStore(
-    useCallback((listener) => driver?.subscribe(listener) ?? (() => undefined), [driver]),
-    () => driver?.attempt ?? nothing,
+  const subscribe = useCallback(
+    (listener: () => void) => driver?.subscribe(listener) ?? (() => undefined),
+    [driver],
   )
+  const attempt = useSyncExternalStore(subscribe, () => driver?.attempt ?? nothing)
+  const isReady = useSyncExternalStore(subscribe, () => driver?.isLoaded ?? true)
   const [wasSignedOut, setWasSignedOut] = useState(false)
   if (attempt.phase.name === 'signin' && !wasSignedOut) setWasSignedOut(true)
   if (userId && attempt.phase.name !== 'signin' && attempt.phase.name !== 'asking' && wasSignedOut)
     setWasSignedOut(false)
   return {
     attempt,
-    isReady: driver?.isLoaded ?? true,
+    isReady,
     isInterrupted: !userId && wasSignedOut,
     tap: (quantity) => {
       if (!userId) return

@@ -28,10 +28,7 @@ export function SaleTiming({ sale, state }: { sale: Sale; state: SaleState }) {
       )}
       {state === 'paused' && <Resting title={t('state.paused')} text={t('time.paused')} />}
       {state === 'sold_out' && (
-        <Resting
-          title={t('time.soldOut')}
-          text={`${t('stock.returns')} ${t('time.endsAt', { when: moment(sale.ends_at_ms) })}`}
-        />
+        <Resting title={t('time.soldOut')} text={t('time.endsAt', { when: moment(sale.ends_at_ms) })} />
       )}
       {state === 'ended' && (
         <Resting title={t('time.over')} text={t('time.ended', { when: moment(sale.ends_at_ms) })} />

@@ -47,7 +47,7 @@ export function SaleView({ sale, buy }: { sale: Sale; buy: (state: SaleState) =>
 export function SaleSkeleton() {
   const block = 'animate-pulse bg-sunken rounded-card'
   return (
-    <div aria-hidden="true" className="grid items-start gap-6 lg:grid-cols-[1fr_27rem] lg:gap-10">
+    <div aria-hidden="true" className="grid min-h-dvh items-start gap-6 lg:grid-cols-[1fr_27rem] lg:gap-10">
       <div className={`${block} aspect-[16/9] lg:aspect-[4/3] lg:max-h-[32rem]`} />
       <div className={`${block} h-[34rem]`} />
     </div>
