@@ -20,19 +20,27 @@ export default defineConfig({
         short_name: 'MiniShop',
         description: 'Small stocks, fair minutes.',
         start_url: '/',
+        scope: '/',
+        lang: 'en',
+        categories: ['shopping'],
         display: 'standalone',
         background_color: '#f6f3ea',
         theme_color: '#f6f3ea',
         icons: [
           { src: '/icon-192.png', sizes: '192x192', type: 'image/png' },
           { src: '/icon-512.png', sizes: '512x512', type: 'image/png' },
-          { src: '/icon-512.png', sizes: '512x512', type: 'image/png', purpose: 'maskable' },
+          { src: '/icon-maskable-512.png', sizes: '512x512', type: 'image/png', purpose: 'maskable' },
+        ],
+        shortcuts: [
+          { name: 'Sales', url: '/', icons: [{ src: '/icon-192.png', sizes: '192x192' }] },
+          { name: 'My orders', url: '/orders', icons: [{ src: '/icon-192.png', sizes: '192x192' }] },
         ],
       },
       // The shell only. What the API answers is kept by the query cache's persister; purchases are kept nowhere.
       workbox: {
         globPatterns: ['**/*.{js,css,html,svg,woff2,png}'],
-        globIgnores: ['**/operate-*.js'],
+        // operators' pages need the network anyway
+        globIgnores: ['**/{operate,Operate,SaleFormPage,BoardPage,uPlot}*'],
         navigateFallback: '/index.html',
         navigateFallbackDenylist: [/^\/api\//, /^\/(healthz|readyz|metrics)$/],
         cleanupOutdatedCaches: true,

@@ -1,5 +1,6 @@
 import './styles.css'
 import { App } from '@/app/App'
+import { startServiceWorker } from '@/app/serviceWorker'
 import { keepForOffline } from '@/shared/api/persist'
 import { makeQueryClient } from '@/shared/api/queryClient'
 import { preferredLanguage, startI18n } from '@/shared/i18n'
@@ -28,3 +29,4 @@ async function start(): Promise<void> {
 }
 
 void start()
+startServiceWorker()

@@ -1,10 +1,10 @@
 import { useLeaving } from '@/features/account/useLeaving'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
-import { Toaster } from 'sonner'
 import { Footer } from './Footer'
 import { Header } from './Header'
 import { OfflineBar } from './OfflineBar'
+import { UpdateBar } from './UpdateBar'
 
 /** What is around every page. */
 export function Shell({ children }: { children: ReactNode }) {
@@ -24,7 +24,7 @@ export function Shell({ children }: { children: ReactNode }) {
         {children}
       </main>
       <Footer />
-      <Toaster position="bottom-center" />
+      <UpdateBar />
     </div>
   )
 }

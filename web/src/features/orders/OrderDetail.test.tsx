@@ -13,7 +13,11 @@ const fresh = (
   status: Parameters<typeof orderOf>[0],
   payments: Parameters<typeof orderOf>[1] = [],
   more: Parameters<typeof orderOf>[2] = {},
-) => orderOf(status, payments, { pay_before_ms: LATER, ...more })
+) => {
+  const made = orderOf(status, payments, { pay_before_ms: LATER, ...more })
+  const timeline = made.timeline.map((entry) => ({ ...entry, at_ms: Date.now() }))
+  return { ...made, timeline }
+}
 
 let order = fresh('pending_payment')
 const keys: (string | null)[] = []

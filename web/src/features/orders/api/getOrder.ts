@@ -1,5 +1,6 @@
 import { request } from '@/shared/api/client'
 import type { Order } from '@/shared/api/types'
+import { steadyDice } from '@/shared/lib/pacing'
 import { nowMs } from '@/shared/lib/serverClockStore'
 import { queryOptions, useQuery } from '@tanstack/react-query'
 import { orderPollMs } from '../model'
@@ -13,7 +14,7 @@ export const orderQuery = (orderId: string) =>
         state.data,
         nowMs(),
         { failures: state.fetchFailureCount, retryAfterMs: state.error?.retryAfterMs ?? null },
-        Math.random(),
+        steadyDice(state.dataUpdateCount + state.errorUpdateCount),
       ),
     meta: { offline: true, private: true },
   })

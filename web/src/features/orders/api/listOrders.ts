@@ -1,6 +1,6 @@
 import { request } from '@/shared/api/client'
 import type { Order } from '@/shared/api/types'
-import { nextPollMs } from '@/shared/lib/pacing'
+import { nextPollMs, steadyDice } from '@/shared/lib/pacing'
 import { infiniteQueryOptions, useInfiniteQuery } from '@tanstack/react-query'
 import { isOpen, isRefundDue } from '../model'
 
@@ -25,7 +25,7 @@ export const ordersQuery = infiniteQueryOptions({
       failures: state.fetchFailureCount,
       retryAfterMs: state.error?.retryAfterMs ?? 0,
     }
-    return nextPollMs(pace, Math.random())
+    return nextPollMs(pace, steadyDice(state.dataUpdateCount + state.errorUpdateCount))
   },
   meta: { offline: true, private: true },
 })

@@ -1,0 +1,43 @@
+import { create } from 'zustand'
+
+const LOOK_AGAIN_MS = 3_600_000
+
+interface UpdateState {
+  /** Loads the version that waits; null = this is the newest. */
+  apply: (() => void) | null
+}
+
+export const useUpdate = create<UpdateState>(() => ({ apply: null }))
+
+/**
+ * Keeps the shell for a start without a network. A newer version waits until its reader says so: nothing is swapped under a purchase. A page
+ * that stays open looks for one every hour, and when it is shown again.
+ */
+async function register(): Promise<void> {
+  const { registerSW } = await import('virtual:pwa-register')
+  const update = registerSW({
+    onNeedRefresh: () => useUpdate.setState({ apply: () => void update(true) }),
+    onRegisteredSW: (_url, registration) => {
+      if (registration) lookForUpdates(registration)
+    },
+  })
+}
+
+function lookForUpdates(registration: ServiceWorkerRegistration): void {
+  let lookedMs = performance.now()
+  const look = (): void => {
+    if (document.hidden || !navigator.onLine || performance.now() - lookedMs < LOOK_AGAIN_MS) return
+    lookedMs = performance.now()
+    registration.update().catch(() => undefined) // offline after all: at the next look
+  }
+  window.setInterval(look, LOOK_AGAIN_MS / 12)
+  document.addEventListener('visibilitychange', look)
+}
+
+/** After the page is there: the first paint has the line to itself. */
+export function startServiceWorker(): void {
+  if (!('serviceWorker' in navigator) || import.meta.env.DEV) return
+  const start = (): void => void register()
+  if (document.readyState === 'complete') start()
+  else window.addEventListener('load', start, { once: true })
+}
