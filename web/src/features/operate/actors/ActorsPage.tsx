@@ -5,6 +5,7 @@ import { useActors } from '../api/listActors'
 import { Stale } from '../ui/Pages'
 import { groupOf, kinds, type Crew } from './crew'
 import { KindPanel } from './KindPanel'
+import { Overview } from './Overview'
 
 export function ActorsPage() {
   const { t } = useTranslation('operate')
@@ -15,11 +16,7 @@ export function ActorsPage() {
         <>
           <Stale error={query.error} />
           <Announcer crew={query.data} />
-          <div className="grid gap-5">
-            {kinds.map((kind) => (
-              <KindPanel key={kind} group={groupOf(query.data, kind)} />
-            ))}
-          </div>
+          <Kinds crew={query.data} />
         </>
       ) : query.error ? (
         <ProblemNotice error={query.error} onRetry={() => void query.refetch()} />
@@ -27,6 +24,20 @@ export function ActorsPage() {
         <Loading rows={4} className="h-40" />
       )}
     </Page>
+  )
+}
+
+function Kinds({ crew }: { crew: Crew }) {
+  const groups = kinds.map((kind) => groupOf(crew, kind))
+  return (
+    <>
+      <Overview groups={groups} />
+      <div className="grid gap-4">
+        {groups.map((group) => (
+          <KindPanel key={group.kind} group={group} />
+        ))}
+      </div>
+    </>
   )
 }
 

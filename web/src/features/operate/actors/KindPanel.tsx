@@ -12,23 +12,26 @@ export function KindPanel({ group }: { group: Group }) {
   const columns = useColumns()
   const isWhole = group.ready === group.count && group.count > 0
   return (
-    <section className="ticket p-5 sm:p-6" aria-labelledby={`kind-${group.kind}`}>
+    <section className="ticket scroll-mt-24 px-5 py-4 sm:px-6" aria-labelledby={`kind-${group.kind}`}>
       <div className="flex flex-wrap items-start justify-between gap-x-8 gap-y-4">
         <div className="min-w-0 flex-1 basis-72">
-          <h2 id={`kind-${group.kind}`} className="flex flex-wrap items-center gap-2 text-xl font-semibold">
-            {t(`kind.${group.kind}.name`)}
+          <div className="flex flex-wrap items-center gap-2">
+            <h2 id={`kind-${group.kind}`} className="text-xl font-semibold">
+              {t(`kind.${group.kind}.name`)}
+            </h2>
             <Badge tone={isWhole ? 'good' : 'warn'}>
               {t('actors.readyOf', { ready: group.ready, count: group.count })}
             </Badge>
-          </h2>
+          </div>
           <p className="mt-1 text-muted">{t(`kind.${group.kind}.does`)}</p>
-          <Totals group={group} />
+          {group.count > 1 && <Totals group={group} />}
         </div>
         <CountForm kind={group.kind} present={group.count} />
       </div>
       {group.members.length > 0 ? (
         <div className="perforated mt-4 pt-2">
           <Records
+            isBare
             caption={t('actors.processes', { kind: t(`kind.${group.kind}.name`) })}
             rows={group.members}
             rowKey={({ actor }) => `${actor.id} ${actor.pid}`}

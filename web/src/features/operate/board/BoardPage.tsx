@@ -32,7 +32,7 @@ export function BoardPage() {
       <Stale error={query.error} />
       <div className="grid gap-5">
         {sale.state !== 'draft' && <LivePanel sale={sale} />}
-        <div className="grid items-start gap-5 lg:grid-cols-2">
+        <div className="grid items-start gap-5 lg:grid-cols-[3fr_2fr]">
           <AuditPanel saleId={sale.sale_id} />
           <Panel title={t('board.facts')}>
             <Facts sale={sale} />

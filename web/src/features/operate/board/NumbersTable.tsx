@@ -14,6 +14,7 @@ export function NumbersTable({ points }: { points: readonly Point[] }) {
     hour: '2-digit',
     minute: '2-digit',
     second: '2-digit',
+    hourCycle: 'h23',
   })
   const columns: Column<Point>[] = [
     { key: 'time', head: t('board.time'), cell: (point) => clock.format(point.atMs) },
@@ -26,9 +27,10 @@ export function NumbersTable({ points }: { points: readonly Point[] }) {
   ]
   return (
     <details className="mt-4">
-      <summary className="inline-flex min-h-11 items-center font-semibold">{t('board.table')}</summary>
+      <summary className="py-2.5 font-semibold">{t('board.table')}</summary>
       <p className="mb-2 text-sm text-muted">{t('board.tableCaption')}</p>
       <Records
+        isBare
         caption={t('board.table')}
         rows={tableOf(points, STEP_MS, ROWS_MAX)}
         rowKey={(point) => String(Math.floor(point.atMs / STEP_MS))}

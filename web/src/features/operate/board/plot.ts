@@ -16,7 +16,12 @@ export async function loadPlot(): Promise<MakePlot> {
   return (element, lines, language) => {
     const style = getComputedStyle(document.documentElement)
     const colour = (token: string): string => style.getPropertyValue(token).trim()
-    const clock = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', second: '2-digit' })
+    const clock = new Intl.DateTimeFormat(language, {
+      hour: '2-digit',
+      minute: '2-digit',
+      second: '2-digit',
+      hourCycle: 'h23',
+    })
     const number = new Intl.NumberFormat(language, { notation: 'compact' })
     const axis = {
       stroke: colour('--muted'),
@@ -35,7 +40,7 @@ export async function loadPlot(): Promise<MakePlot> {
           y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] },
         },
         axes: [
-          { ...axis, space: 90, values: (_, splits) => splits.map((s) => clock.format(s * 1000)) },
+          { ...axis, size: 28, space: 90, values: (_, splits) => splits.map((s) => clock.format(s * 1000)) },
           { ...axis, size: 48, values: (_, splits) => splits.map((value) => number.format(value)) },
         ],
         series: [

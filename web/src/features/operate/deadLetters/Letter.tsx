@@ -22,11 +22,13 @@ export function Letter({ letter }: { letter: DeadLetter }) {
             {t('letters.facts', { when: formatInstant(letter.at_ms, i18n.language), count: letter.attempts })}
           </p>
           <p className="mt-1 flex flex-wrap gap-x-4">
-            <Link to={`/operate/sales/${letter.message.sale_id}`}>
+            <Link to={`/operate/sales/${letter.message.sale_id}`} className="underline">
               {t('sales.number', { id: letter.message.sale_id })}
             </Link>
             {letter.message.order_id && (
-              <Link to={`/operate/orders/${letter.message.order_id}`}>{t('letters.toOrder')}</Link>
+              <Link to={`/operate/orders/${letter.message.order_id}`} className="underline">
+                {t('letters.toOrder')}
+              </Link>
             )}
           </p>
         </div>
@@ -36,7 +38,7 @@ export function Letter({ letter }: { letter: DeadLetter }) {
         </div>
       </div>
       <details className="perforated mt-4 pt-2">
-        <summary className="inline-flex min-h-11 items-center font-semibold">{t('letters.message')}</summary>
+        <summary className="py-2.5 font-semibold">{t('letters.message')}</summary>
         <pre className="my-2 rounded-lg bg-sunken p-4 text-sm break-all whitespace-pre-wrap select-text">
           {json}
         </pre>

@@ -57,7 +57,13 @@ function useColumns(): Column<LogEntry>[] {
 
 function Target({ text }: { text: string }) {
   const place = placeOf(text)
-  return place ? <Link to={place}>{text}</Link> : text
+  return place ? (
+    <Link to={place} className="underline">
+      {text}
+    </Link>
+  ) : (
+    text
+  )
 }
 
 function Change({ entry }: { entry: LogEntry }) {

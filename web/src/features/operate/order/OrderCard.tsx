@@ -46,7 +46,7 @@ function OrderFacts({ order }: { order: Order }) {
     [t('order.id'), order.order_id],
     [
       t('sales.sale'),
-      <Link key="sale" to={`/operate/sales/${order.sale_id}`}>
+      <Link key="sale" to={`/operate/sales/${order.sale_id}`} className="underline">
         {t('sales.number', { id: order.sale_id })}
       </Link>,
     ],

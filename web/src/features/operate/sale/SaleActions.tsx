@@ -13,8 +13,8 @@ export function SaleActions({ sale }: { sale: OperatorSale }) {
   const steps = stepsOf(sale.state)
   return (
     <>
-      {steps.map((step, index) => (
-        <StepButton key={step} sale={sale} step={step} isFirst={index === 0} />
+      {steps.map((step) => (
+        <StepButton key={step} sale={sale} step={step} />
       ))}
       {canChangeStock(sale.state) && (
         <>

@@ -46,7 +46,9 @@ export function SalesList() {
 
 function useColumns(): Column<OperatorSale>[] {
   const { t, i18n } = useTranslation('operate')
-  const moment = (ms: number) => <span className="text-sm">{formatMoment(ms, i18n.language)}</span>
+  const moment = (ms: number) => (
+    <span className="text-sm md:whitespace-nowrap">{formatMoment(ms, i18n.language)}</span>
+  )
   return [
     { key: 'title', head: t('sales.sale'), cell: (sale) => <Name sale={sale} /> },
     { key: 'state', head: t('sales.state'), cell: (sale) => <StateBadge sale={sale} /> },
@@ -62,10 +64,14 @@ function useColumns(): Column<OperatorSale>[] {
     {
       key: 'version',
       head: t('sales.version'),
-      cell: (sale) => t('sales.versionOf', { version: sale.version, epoch: sale.epoch }),
+      cell: (sale) => (
+        <span className="whitespace-nowrap">
+          {t('sales.versionOf', { version: sale.version, epoch: sale.epoch })}
+        </span>
+      ),
       isNumber: true,
     },
-    { key: 'step', head: t('sales.next'), cell: (sale) => <NextStep sale={sale} /> },
+    { key: 'step', head: t('sales.next'), cell: (sale) => <NextStep sale={sale} />, isAction: true },
   ]
 }
 
@@ -88,5 +94,5 @@ function Name({ sale }: { sale: OperatorSale }) {
 function NextStep({ sale }: { sale: OperatorSale }) {
   const [step] = stepsOf(sale.state)
   if (!step || step === 'end') return null
-  return <StepButton sale={sale} step={step} isFirst={step === 'publish'} />
+  return <StepButton sale={sale} step={step} />
 }

@@ -9,8 +9,11 @@ import { useFailureText } from '../ui/failure'
 import { useOutcome } from '../ui/outcome'
 import { isFinal, type Step } from './rules'
 
+// A running sale needs nothing; a draft and a paused one wait for somebody.
+const tones = { publish: 'primary', resume: 'primary', pause: 'quiet', end: 'danger' } as const
+
 /** One step of a sale. What cannot be taken back asks first; the rest acts at once and says what came of it. */
-export function StepButton({ sale, step, isFirst }: { sale: OperatorSale; step: Step; isFirst: boolean }) {
+export function StepButton({ sale, step }: { sale: OperatorSale; step: Step }) {
   const { t } = useTranslation('operate')
   const [isAsking, setAsking] = useState(false)
   const move = useMoveSale(sale.sale_id)
@@ -30,7 +33,7 @@ export function StepButton({ sale, step, isFirst }: { sale: OperatorSale; step: 
   return (
     <>
       <Button
-        tone={step === 'end' ? 'danger' : isFirst ? 'primary' : 'quiet'}
+        tone={tones[step]}
         isBusy={move.isPending && !isAsking}
         aria-label={t('step.label', { step: t(`step.${step}.do`), title: sale.title })}
         onClick={() => (isFinal(step) ? setAsking(true) : void act())}

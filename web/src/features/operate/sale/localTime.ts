@@ -31,7 +31,7 @@ export function readLocalTime(text: string): TimeReading {
     number,
   ]
   const at = new Date(year, month - 1, day, hour, minute, second)
-  if (year >= 1000 && writeLocalTime(at.getTime()) !== `${trimmed.slice(0, 16)}:${pad(second)}`)
+  if (writeLocalTime(at.getTime()) !== `${trimmed.slice(0, 16)}:${pad(second)}`)
     return { error: 'noSuchTime' }
   const ms = at.getTime()
   return ms >= 0 && ms <= TIME_MAX_MS ? { value: ms } : { error: 'timeRange' }

@@ -6,6 +6,8 @@ export interface Column<Row> {
   head: string
   cell: (row: Row) => ReactNode
   isNumber?: boolean
+  /** Something to do, not something to know: on cards it stands below, without a name. */
+  isAction?: boolean
 }
 
 interface RecordsProps<Row> {
@@ -16,16 +18,25 @@ interface RecordsProps<Row> {
   /** The first names the row. */
   columns: readonly Column<Row>[]
   rowClass?: (row: Row) => string
+  /** Within a ticket already: cards without a ticket of their own. */
+  isBare?: boolean
 }
 
 /** The same rows as a table where there is room, and as cards where there is not. */
 export function Records<Row>(props: RecordsProps<Row>) {
-  return useWide() ? <Table {...props} /> : <Cards {...props} />
+  const isWide = useWide()
+  if (!isWide) return <Cards {...props} />
+  if (props.isBare) return <Table {...props} />
+  return (
+    <div className="ticket px-5 py-2 sm:px-6">
+      <Table {...props} />
+    </div>
+  )
 }
 
 function Table<Row>({ caption, rows, rowKey, columns, rowClass }: RecordsProps<Row>) {
   return (
-    <table className="w-full border-collapse text-left">
+    <table className="w-full border-collapse text-left break-words">
       <caption className="sr-only">{caption}</caption>
       <thead>
         <tr className="border-b border-line text-sm text-muted">
@@ -33,7 +44,7 @@ function Table<Row>({ caption, rows, rowKey, columns, rowClass }: RecordsProps<R
             <th
               key={column.key}
               scope="col"
-              className={`px-3 py-2 font-semibold first:pl-0 last:pr-0 ${column.isNumber ? 'text-right' : ''}`}
+              className={`px-3 py-2 font-semibold [overflow-wrap:normal] first:pl-0 last:pr-0 ${column.isNumber ? 'text-right' : ''}`}
             >
               {column.head}
             </th>
@@ -56,7 +67,7 @@ function Table<Row>({ caption, rows, rowKey, columns, rowClass }: RecordsProps<R
 }
 
 function Cell({ isHead, isNumber, children }: { isHead: boolean; isNumber: boolean; children: ReactNode }) {
-  const look = `px-3 py-3 align-top font-normal first:pl-0 last:pr-0 ${isNumber ? 'figures text-right' : ''}`
+  const look = `px-3 py-2.5 align-top font-normal [overflow-wrap:break-word] first:pl-0 last:pr-0 ${isNumber ? 'figures text-right' : ''}`
   return isHead ? (
     <th scope="row" className={look}>
       {children}
@@ -66,12 +77,17 @@ function Cell({ isHead, isNumber, children }: { isHead: boolean; isNumber: boole
   )
 }
 
-function Cards<Row>({ caption, rows, rowKey, columns, rowClass }: RecordsProps<Row>) {
-  const [name, ...rest] = columns
+function Cards<Row>({ caption, rows, rowKey, columns, rowClass, isBare = false }: RecordsProps<Row>) {
+  const [name, ...others] = columns
+  const rest = others.filter((column) => !column.isAction)
+  const actions = others.filter((column) => column.isAction)
   return (
     <ul aria-label={caption} className="grid gap-3">
       {rows.map((row) => (
-        <li key={rowKey(row)} className={`ticket p-4 ${rowClass?.(row) ?? ''}`}>
+        <li
+          key={rowKey(row)}
+          className={`${isBare ? 'border-b border-line py-3 last:border-0' : 'ticket p-4'} ${rowClass?.(row) ?? ''}`}
+        >
           {name?.cell(row)}
           <dl className="perforated mt-3 grid grid-cols-2 gap-x-4 gap-y-2 pt-3">
             {rest.map((column) => (
@@ -81,6 +97,11 @@ function Cards<Row>({ caption, rows, rowKey, columns, rowClass }: RecordsProps<R
               </div>
             ))}
           </dl>
+          {actions.map((column) => (
+            <div key={column.key} className="mt-3 empty:hidden">
+              {column.cell(row)}
+            </div>
+          ))}
         </li>
       ))}
     </ul>

@@ -83,16 +83,16 @@ export const board = {
     wrong: 'Not balanced. The sum is right, but something is wrong:',
     broken: 'Not balanced. The two sides differ by {{units}}.',
     fault: {
-      oversold: 'Oversold: {{units}} units were sold that do not exist.',
-      lost: 'Lost: {{units}} confirmed units have no order.',
-      duplicated: 'Duplicated: {{units}} units are in more than one order.',
-      leaked: 'Leaked: {{units}} units are missing although nothing is in flight.',
+      oversold: 'Oversold, sold without existing: {{units}}.',
+      lost: 'Lost, confirmed but without an order: {{units}}.',
+      duplicated: 'Duplicated, in more than one order: {{units}}.',
+      leaked: 'Leaked, missing although nothing is in flight: {{units}}.',
     },
     inFlight:
-      'In flight: {{units}} units on their way, {{reserved}} of them reserved without an order row yet. At rest it is 0.',
-    returned: 'Given back since the sale began: {{units}} units, outside the sum.',
+      'In flight: {{units}}, of them reserved without an order row yet: {{reserved}}. At rest it is 0.',
+    returned: 'Given back since the sale began, outside the sum: {{units}}.',
     noDiskLost: 'Lost with a disk: none.',
     lostWithDisk:
-      'Lost with a disk: {{units}} units were confirmed on a disk that is gone; their orders were rejected with the reason.',
+      'Lost with a disk that had confirmed them: {{units}}. Their orders were rejected, with the reason.',
   },
 }

@@ -60,7 +60,7 @@ export const places = {
     lead: 'The path of one request over all actors, drawn step by step, will be here when tracing is built. Until then this page shows nothing rather than something made up.',
     idsTitle: 'What every answer already carries',
     requestId:
-      'The name of one request. It stands in every answer and in every refusal, and shoppers see it as the reference of an error. The logs of the processes know it.',
+      'The name of one request. It stands in every answer and in every refusal, and shoppers see it as the reference of an error.',
     traceparent:
       'W3C Trace Context. A client that sends one is continued; otherwise the edge begins one. All actors that a request passes get the same trace.',
     shape: 'Version, trace of 32 digits, span of 16 digits, flags. An example, not a real request.',

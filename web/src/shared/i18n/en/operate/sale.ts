@@ -122,6 +122,6 @@ export const sale = {
     stock_total: 'From 0 to 10,000,000.',
     per_user_limit: 'The most one shopper may have, 1 to 100.',
     pay_within_s: 'After that the units go back on sale; 900 is a quarter of an hour.',
-    zone: 'Time of {{zone}}.',
+    zone: 'By the clock of {{zone}}.',
   },
 }

@@ -3,6 +3,8 @@ export const system = {
   actors: {
     title: 'Actors',
     lead: 'The processes of the system, as their heartbeats tell. Change a number and watch them join and leave.',
+    overview: 'All kinds, ready of running',
+    readyShort: '{{ready}}/{{count}}',
     readyOf: '{{ready}} of {{count}} ready',
     rate: 'Per second',
     inFlight: 'In work',

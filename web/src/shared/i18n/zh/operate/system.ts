@@ -4,6 +4,8 @@ export const system: typeof source = {
   actors: {
     title: '进程',
     lead: '系统的各个进程，依据其心跳。修改数量，看它们加入和退出。',
+    overview: '全部种类，就绪数 / 运行数',
+    readyShort: '{{ready}}/{{count}}',
     readyOf: '{{count}} 个中 {{ready}} 个就绪',
     rate: '每秒',
     inFlight: '处理中',
