@@ -10,7 +10,7 @@ export async function deadLetter(shop: Shop, saleId: string, shopper: Shopper): 
       ' GRANT EXECUTE ON FUNCTION test_poison () TO PUBLIC;' +
       ' DROP TRIGGER IF EXISTS test_poison ON orders;' +
       ' CREATE TRIGGER test_poison BEFORE INSERT ON orders FOR EACH ROW' +
-      ` WHEN (NEW.user_id = ${Number(shopper.userId)} AND NEW.status = 2) EXECUTE FUNCTION test_poison ()`,
+      ` WHEN (NEW.user_id = ${BigInt(shopper.userId)} AND NEW.status = 2) EXECUTE FUNCTION test_poison ()`,
   )
   try {
     const { order_id } = await shop.buy(saleId, shopper)
