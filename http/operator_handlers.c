@@ -57,7 +57,9 @@ void
 handle_actor_scale (exchange_t *self)
 {
     scale_t scale = { .kind = self->subject.kind };
-    scale.count = fields_number (&self->fields, "count", FIELD_REQUIRED, 0, PEERS_MAX, 0);
+    /* without an edge nobody could ask for one again */
+    uint64_t least = scale.kind == KIND_EDGE ? 1 : 0;
+    scale.count = fields_number (&self->fields, "count", FIELD_REQUIRED, least, PEERS_MAX, 0);
     memcpy (scale.actor, self->token.username, sizeof self->token.username);
     if (!exchange_is_valid (self) || !exchange_ask_one (self, MSG_SCALE, &scale, MSG_OUTCOME))
         return;

@@ -312,7 +312,7 @@ AIMS = (
     (r"pay|charge|moment", Driver.do_pay),
     (r"due|expire", Driver.do_overdue),
     (r"sale_(create|change|reply|edit|get|list|stock|load)|stock_|gate_(update|stock)|snapshot_ack|\.sales$", Driver.do_operate),
-    (r"audit|books|log|directory|stock$", Driver.do_look),
+    (r"audit|books|log|directory|stock$|order_counts|tally", Driver.do_look),
     (r"holding|lookup|order_|\.orders$|outcome", Driver.do_buy),
 )
 

@@ -631,6 +631,9 @@ test_actors_and_log (void **state)
     assert_string_equal (s_asked, "SCALE {\"kind\":3,\"count\":3,\"actor\":\"alice\"}\n");
     s_check (s_call ("POST", "/api/v1/admin/actors/seckill", OPERATOR JSON, "{}"), 400,
              "invalid_field");
+    /* the last edge is what answers this call */
+    s_check (s_call ("POST", "/api/v1/admin/actors/edge", OPERATOR JSON, "{\"count\":0}"), 400,
+             "invalid_field");
     s_check (s_call ("POST", "/api/v1/admin/actors/supervisor", OPERATOR JSON, "{\"count\":3}"),
              404, "not_found");
     s_script (MSG_LOG_LIST, MSG_LOG, &entry, 1);

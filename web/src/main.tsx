@@ -4,7 +4,7 @@ import { startServiceWorker } from '@/app/serviceWorker'
 import { keepForOffline } from '@/shared/api/persist'
 import { makeQueryClient } from '@/shared/api/queryClient'
 import { preferredLanguage, startI18n } from '@/shared/i18n'
-import { QueryClientProvider } from '@tanstack/react-query'
+import { onlineManager, QueryClientProvider } from '@tanstack/react-query'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { BrowserRouter } from 'react-router'
@@ -13,6 +13,7 @@ import { BrowserRouter } from 'react-router'
 const KEPT_VERSION = '1'
 
 async function start(): Promise<void> {
+  onlineManager.setOnline(navigator.onLine) // it hears of changes only
   const client = makeQueryClient()
   await Promise.all([startI18n(preferredLanguage()), keepForOffline(client, KEPT_VERSION)])
   const root = document.getElementById('root')

@@ -20,8 +20,7 @@ export const PasswordField = forwardRef<HTMLInputElement, Props>(function Passwo
       />
       <button
         type="button"
-        aria-pressed={isShown}
-        aria-label={t('password.showOf', { field: props.label })}
+        aria-label={isShown ? t('password.hideTyped') : t('password.showTyped')}
         onClick={() => setShown(!isShown)}
         className="absolute -top-1 right-0 min-h-7 rounded px-2 text-sm font-semibold text-info underline"
       >

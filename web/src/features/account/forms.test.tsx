@@ -94,7 +94,7 @@ describe('logging in', () => {
     await userEvent.paste('pasted secret')
     expect(field).toHaveValue('pasted secret')
     expect(field).toHaveAttribute('autocomplete', 'current-password')
-    await userEvent.click(screen.getByRole('button', { name: 'Show: Password' }))
+    await userEvent.click(screen.getByRole('button', { name: 'Show what is typed' }))
     expect(field).toHaveAttribute('type', 'text')
   })
 })

@@ -14,7 +14,7 @@ export function OrderTicket({ order, nowMs }: { order: Order; nowMs: number }) {
   const { t, i18n } = useTranslation('orders')
   const money = (cents: number): string => formatMoney(cents, order.currency, i18n.language)
   return (
-    <section className="ticket grid sm:grid-cols-[1fr_15rem]" aria-label={t('ticket')}>
+    <section className="ticket grid overflow-hidden sm:grid-cols-[1fr_15rem]" aria-label={t('ticket')}>
       <div className="p-5 sm:p-7">
         <h2 className="text-2xl font-semibold">
           <Link to={`/sales/${order.sale_id}`} className="no-underline hover:underline">
@@ -31,7 +31,8 @@ export function OrderTicket({ order, nowMs }: { order: Order; nowMs: number }) {
           </Fact>
         </dl>
       </div>
-      <div className="flex flex-wrap items-end justify-between gap-4 border-t-2 border-dashed border-line p-5 sm:flex-col sm:items-start sm:border-t-0 sm:border-l-2 sm:p-7">
+      <div className="relative flex flex-wrap items-end justify-between gap-4 border-t-2 border-dashed border-line p-5 sm:flex-col sm:items-start sm:border-t-0 sm:border-l-2 sm:p-7">
+        <Holes />
         <div>
           <p className="text-sm text-muted">{t('fact.sequence')}</p>
           <p className="figures text-4xl font-bold">{t('number', { number: order.sequence })}</p>
@@ -42,6 +43,17 @@ export function OrderTicket({ order, nowMs }: { order: Order; nowMs: number }) {
         </div>
       </div>
     </section>
+  )
+}
+
+/** Where the stub is torn off: at its left on wide pages, at its top on phones. */
+function Holes() {
+  const hole = 'absolute -top-[10px] size-[18px] rounded-full border border-line bg-paper'
+  return (
+    <span aria-hidden="true">
+      <span className={`${hole} -left-[10px]`} />
+      <span className={`${hole} -right-[10px] sm:top-auto sm:right-auto sm:-bottom-[10px] sm:-left-[10px]`} />
+    </span>
   )
 }
 

@@ -14,10 +14,10 @@ export function Timeline({ order }: { order: Order }) {
           const event = knownEvent(entry.event)
           const actor = knownActor(entry.actor)
           return (
-            <li key={index} className="relative pb-5 pl-6 last:pb-0">
+            <li key={index} className="group relative pb-5 pl-6 last:pb-0">
               <span
                 aria-hidden="true"
-                className="absolute top-1.5 -left-[7px] size-3 rounded-full border-2 border-edge bg-card last-of-type:bg-ink"
+                className="absolute top-1.5 -left-[7px] size-3 rounded-full border-2 border-edge bg-card group-last:border-ink group-last:bg-ink"
               />
               <p className="font-semibold">
                 {event ? t(`timeline.event.${event}`) : <code>{entry.event}</code>}

@@ -1,15 +1,25 @@
 import { del, get, set } from '@/shared/lib/storage'
 import type { QueryClient } from '@tanstack/react-query'
 import { createAsyncStoragePersister } from '@tanstack/query-async-storage-persister'
-import { persistQueryClient } from '@tanstack/react-query-persist-client'
+import { persistQueryClient, type PersistedClient } from '@tanstack/react-query-persist-client'
 
 const DAY_MS = 86_400_000
 const KEPT_DAYS = 7
+
+/** What was last known is worth keeping also when asking again failed; the failure itself is not. */
+function write(kept: PersistedClient): string {
+  const queries = kept.clientState.queries.map((query) => ({
+    ...query,
+    state: { ...query.state, status: 'success', error: null, fetchFailureCount: 0, fetchFailureReason: null },
+  }))
+  return JSON.stringify({ ...kept, clientState: { ...kept.clientState, queries } })
+}
 
 const persister = createAsyncStoragePersister({
   storage: { getItem: get, setItem: set, removeItem: del },
   key: 'queries',
   throttleTime: 1000,
+  serialize: write,
 })
 
 /** Keeps the answers marked `offline` in IndexedDB. The promise ends when those of the last visit are back. */
@@ -20,7 +30,7 @@ export function keepForOffline(client: QueryClient, version: string): Promise<vo
     buster: version,
     maxAge: KEPT_DAYS * DAY_MS,
     dehydrateOptions: {
-      shouldDehydrateQuery: (query) => query.meta?.offline === true && query.state.status === 'success',
+      shouldDehydrateQuery: (query) => query.meta?.offline === true && query.state.data !== undefined,
       shouldDehydrateMutation: () => false,
     },
   })

@@ -51,7 +51,7 @@ function useColumns(): Column<LogEntry>[] {
       cell: (entry) => <span className="font-semibold">{words[entry.action] ?? entry.action}</span>,
     },
     { key: 'target', head: t('log.target'), cell: (entry) => <Target text={entry.target} /> },
-    { key: 'change', head: t('log.change'), cell: (entry) => <Change entry={entry} /> },
+    { key: 'change', head: t('log.change'), cell: (entry) => <Change entry={entry} />, isText: true },
   ]
 }
 

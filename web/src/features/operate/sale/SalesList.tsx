@@ -46,9 +46,6 @@ export function SalesList() {
 
 function useColumns(): Column<OperatorSale>[] {
   const { t, i18n } = useTranslation('operate')
-  const moment = (ms: number) => (
-    <span className="text-sm md:whitespace-nowrap">{formatMoment(ms, i18n.language)}</span>
-  )
   return [
     { key: 'title', head: t('sales.sale'), cell: (sale) => <Name sale={sale} /> },
     { key: 'state', head: t('sales.state'), cell: (sale) => <StateBadge sale={sale} /> },
@@ -59,8 +56,7 @@ function useColumns(): Column<OperatorSale>[] {
       cell: (sale) => formatCount(sale.sold, i18n.language),
       isNumber: true,
     },
-    { key: 'starts', head: t('sales.starts'), cell: (sale) => moment(sale.starts_at_ms) },
-    { key: 'ends', head: t('sales.ends'), cell: (sale) => moment(sale.ends_at_ms) },
+    { key: 'when', head: t('sales.when'), cell: (sale) => <When sale={sale} /> },
     {
       key: 'version',
       head: t('sales.version'),
@@ -90,9 +86,20 @@ function Name({ sale }: { sale: OperatorSale }) {
   )
 }
 
+function When({ sale }: { sale: OperatorSale }) {
+  const { t, i18n } = useTranslation('operate')
+  return (
+    <span className="text-sm md:whitespace-nowrap">
+      {t('sales.from', { when: formatMoment(sale.starts_at_ms, i18n.language) })}
+      <br />
+      {t('sales.to', { when: formatMoment(sale.ends_at_ms, i18n.language) })}
+    </span>
+  )
+}
+
 /** The usual next thing, on the row; ending is on the sale's own page. */
 function NextStep({ sale }: { sale: OperatorSale }) {
   const [step] = stepsOf(sale.state)
   if (!step || step === 'end') return null
-  return <StepButton sale={sale} step={step} />
+  return <StepButton sale={sale} step={step} isQuiet />
 }

@@ -13,7 +13,15 @@ import { isFinal, type Step } from './rules'
 const tones = { publish: 'primary', resume: 'primary', pause: 'quiet', end: 'danger' } as const
 
 /** One step of a sale. What cannot be taken back asks first; the rest acts at once and says what came of it. */
-export function StepButton({ sale, step }: { sale: OperatorSale; step: Step }) {
+export function StepButton({
+  sale,
+  step,
+  isQuiet = false,
+}: {
+  sale: OperatorSale
+  step: Step
+  isQuiet?: boolean
+}) {
   const { t } = useTranslation('operate')
   const [isAsking, setAsking] = useState(false)
   const move = useMoveSale(sale.sale_id)
@@ -33,7 +41,7 @@ export function StepButton({ sale, step }: { sale: OperatorSale; step: Step }) {
   return (
     <>
       <Button
-        tone={tones[step]}
+        tone={isQuiet ? 'quiet' : tones[step]}
         isBusy={move.isPending && !isAsking}
         aria-label={t('step.label', { step: t(`step.${step}.do`), title: sale.title })}
         onClick={() => (isFinal(step) ? setAsking(true) : void act())}

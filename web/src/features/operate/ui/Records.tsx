@@ -6,6 +6,8 @@ export interface Column<Row> {
   head: string
   cell: (row: Row) => ReactNode
   isNumber?: boolean
+  /** Free text, which may break anywhere; short words of any language stay whole. */
+  isText?: boolean
   /** Something to do, not something to know: on cards it stands below, without a name. */
   isAction?: boolean
 }
@@ -44,7 +46,7 @@ function Table<Row>({ caption, rows, rowKey, columns, rowClass }: RecordsProps<R
             <th
               key={column.key}
               scope="col"
-              className={`px-3 py-2 font-semibold [overflow-wrap:normal] first:pl-0 last:pr-0 ${column.isNumber ? 'text-right' : ''}`}
+              className={`px-3 py-2 font-semibold break-keep [overflow-wrap:normal] first:pl-0 last:pr-0 ${column.isNumber ? 'text-right' : ''}`}
             >
               {column.head}
             </th>
@@ -55,7 +57,12 @@ function Table<Row>({ caption, rows, rowKey, columns, rowClass }: RecordsProps<R
         {rows.map((row) => (
           <tr key={rowKey(row)} className={`border-b border-line last:border-0 ${rowClass?.(row) ?? ''}`}>
             {columns.map((column, index) => (
-              <Cell key={column.key} isHead={index === 0} isNumber={column.isNumber ?? false}>
+              <Cell
+                key={column.key}
+                isHead={index === 0}
+                isNumber={column.isNumber ?? false}
+                isText={column.isText ?? index === 0}
+              >
                 {column.cell(row)}
               </Cell>
             ))}
@@ -66,8 +73,17 @@ function Table<Row>({ caption, rows, rowKey, columns, rowClass }: RecordsProps<R
   )
 }
 
-function Cell({ isHead, isNumber, children }: { isHead: boolean; isNumber: boolean; children: ReactNode }) {
-  const look = `px-3 py-2.5 align-top font-normal [overflow-wrap:break-word] first:pl-0 last:pr-0 ${isNumber ? 'figures text-right' : ''}`
+interface CellProps {
+  isHead: boolean
+  isNumber: boolean
+  isText: boolean
+  children: ReactNode
+}
+
+function Cell({ isHead, isNumber, isText, children }: CellProps) {
+  const words = isText ? '' : 'break-keep'
+  const numbers = isNumber ? 'figures text-right' : ''
+  const look = `px-3 py-2.5 align-top font-normal [overflow-wrap:break-word] first:pl-0 last:pr-0 ${words} ${numbers}`
   return isHead ? (
     <th scope="row" className={look}>
       {children}
@@ -89,7 +105,9 @@ function Cards<Row>({ caption, rows, rowKey, columns, rowClass, isBare = false }
           className={`${isBare ? 'border-b border-line py-3 last:border-0' : 'ticket p-4'} ${rowClass?.(row) ?? ''}`}
         >
           {name?.cell(row)}
-          <dl className="perforated mt-3 grid grid-cols-2 gap-x-4 gap-y-2 pt-3">
+          <dl
+            className={`grid gap-x-4 gap-y-2 ${isBare ? 'mt-2 grid-cols-[repeat(auto-fill,minmax(6.25rem,1fr))]' : 'perforated mt-3 grid-cols-2 pt-3'}`}
+          >
             {rest.map((column) => (
               <div key={column.key} className="min-w-0 empty:hidden">
                 <dt className="text-sm text-muted">{column.head}</dt>

@@ -40,7 +40,8 @@ export const account = {
     same: 'This is the password you have now.',
     show: 'Show',
     hide: 'Hide',
-    showOf: 'Show: {{field}}',
+    showTyped: 'Show what is typed',
+    hideTyped: 'Hide what is typed',
   },
   change: {
     title: 'Change your password',

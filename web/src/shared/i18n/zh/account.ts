@@ -42,7 +42,8 @@ export const account: typeof source = {
     same: '这就是您现在的密码。',
     show: '显示',
     hide: '隐藏',
-    showOf: '显示：{{field}}',
+    showTyped: '显示输入内容',
+    hideTyped: '隐藏输入内容',
   },
   change: {
     title: '修改密码',
