@@ -13,7 +13,7 @@ import type { ReactNode } from 'react'
 export const server = setupServer()
 
 await startI18n('en')
-window.matchMedia ??= (query: string) =>
+window.matchMedia = (query: string) =>
   ({
     matches: false,
     media: query,

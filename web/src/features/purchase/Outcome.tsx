@@ -20,13 +20,15 @@ export function Outcome({
   hasTapped: boolean
   onAnew: () => void
 }) {
-  const { attempt, isInterrupted, dismiss, retry } = handle
+  const { attempt, isInterrupted, dismiss, retry, refresh } = handle
   const { phase } = attempt
   if (isInterrupted || phase.name === 'signin') return <SignIn saleId={saleId} />
   if (isUnderWay(attempt)) return <Progress phase={phase} />
   switch (phase.name) {
     case 'won':
-      return <WonTicket purchase={phase.purchase} takesFocus={hasTapped} onDismiss={dismiss} />
+      return (
+        <WonTicket purchase={phase.purchase} takesFocus={hasTapped} onDismiss={dismiss} onLate={refresh} />
+      )
     case 'refused':
       return <Refused refusal={phase.refusal} onDismiss={dismiss} onAnew={onAnew} />
     case 'offered':

@@ -1,5 +1,6 @@
 import type { Purchase } from '@/shared/api/types'
 import { formatMoney } from '@/shared/lib/money'
+import { atServerTime } from '@/shared/lib/serverClockStore'
 import { Button, ButtonLink } from '@/shared/ui/Button'
 import { Countdown } from '@/shared/ui/Countdown'
 import { Tear } from '@/shared/ui/Tear'
@@ -7,21 +8,28 @@ import { useEffect, useRef, type ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { isClosed } from './model'
 
+const EXPIRY_MS = 1500 // the shop acts on it within a second
+
 /** The confirmation, as a ticket to keep. `takesFocus`: the button that was tapped is gone, so the focus comes here. */
 export function WonTicket({
   purchase,
   takesFocus,
   onDismiss,
+  onLate,
 }: {
   purchase: Purchase
   takesFocus: boolean
   onDismiss: () => void
+  /** The time to pay is over: what became of the order? */
+  onLate: () => void
 }) {
   const { t } = useTranslation('purchase')
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
     if (takesFocus) heading.current?.focus({ preventScroll: true })
   }, [takesFocus])
+  const lateMs = isPayable(purchase) ? purchase.pay_before_ms + EXPIRY_MS : null
+  useEffect(() => (lateMs === null ? undefined : atServerTime(lateMs, onLate)), [lateMs, onLate])
   return (
     <section className="overflow-hidden rounded-card border-2 border-good bg-card" data-testid="won">
       <div className="flex flex-wrap items-end justify-between gap-3 bg-good-soft px-5 py-4 text-good">

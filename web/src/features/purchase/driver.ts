@@ -15,8 +15,8 @@ export interface AttemptIo {
   nowMs(): number
   /** @returns what cancels it */
   later(waitMs: number, wake: () => void): () => void
-  /** Runs `drive` as the only tab; `isPatient`: waits for its turn, else gives up if another tab has it. */
-  alone(isPatient: boolean, drive: () => Promise<void>): Promise<void>
+  /** Runs `drive` as the only tab; `isPatient`: waits for its turn. @returns false if another tab has the turn, and nothing was run */
+  alone(isPatient: boolean, drive: () => Promise<void>): Promise<boolean>
   /** Tells the other tabs to read the disk. */
   tell(): void
 }
@@ -112,9 +112,7 @@ export class AttemptDriver {
   /** The disk, not the screen, says what may be begun: another tab may have been faster. */
   async #takeOver(begin: (kept: Attempt) => Attempt): Promise<void> {
     if (this.#isDriver || this.#isStopped) return
-    let isOurs = false
-    await this.io.alone(false, async () => {
-      isOurs = true
+    const isOurs = await this.io.alone(false, async () => {
       const kept = await this.#kept()
       const begun = begin(kept)
       await this.#drive(begun === kept ? step(kept, { type: 'resume' }) : begun)

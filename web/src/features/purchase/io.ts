@@ -46,15 +46,18 @@ export function makeAttemptIo(userId: string, saleId: string, tell: (id: string)
 const busy = new Set<string>()
 
 /** Without Web Locks (plain HTTP on a foreign host) only this tab's own attempts exclude each other; the key still makes a second buy impossible. */
-async function alone(name: string, isPatient: boolean, drive: () => Promise<void>): Promise<void> {
+async function alone(name: string, isPatient: boolean, drive: () => Promise<void>): Promise<boolean> {
   if ('locks' in navigator) {
-    await navigator.locks.request(name, { ifAvailable: !isPatient }, (lock) => (lock ? drive() : undefined))
-    return
+    return navigator.locks.request(name, { ifAvailable: !isPatient }, async (lock) => {
+      if (lock) await drive()
+      return lock !== null
+    })
   }
-  if (busy.has(name)) return
+  if (busy.has(name)) return false
   busy.add(name)
   try {
     await drive()
+    return true
   } finally {
     busy.delete(name)
   }

@@ -5,6 +5,7 @@ import { attemptId, channelName, makeAttemptIo } from './io'
 
 const drivers = new Map<string, AttemptDriver>()
 let channel: BroadcastChannel | null = null
+let isListening = false
 
 function tell(id: string): void {
   channel?.postMessage(id)
@@ -12,16 +13,20 @@ function tell(id: string): void {
 
 /** Once, at the first use: other tabs' news, the network's return, the end of the session. */
 function listen(): void {
-  if (channel || typeof BroadcastChannel === 'undefined') return
-  channel = new BroadcastChannel(channelName)
-  channel.onmessage = ({ data }: MessageEvent<unknown>) => {
-    if (typeof data === 'string') void drivers.get(data)?.read()
+  if (isListening) return
+  isListening = true
+  if (typeof BroadcastChannel !== 'undefined') {
+    channel = new BroadcastChannel(channelName)
+    channel.onmessage = ({ data }: MessageEvent<unknown>) => {
+      if (typeof data === 'string') void drivers.get(data)?.read()
+    }
   }
   window.addEventListener('online', () => {
     for (const driver of drivers.values()) driver.online()
   })
   document.addEventListener('visibilitychange', () => {
-    if (!document.hidden) for (const driver of drivers.values()) void driver.refresh()
+    if (!document.hidden)
+      for (const driver of drivers.values()) void driver.read().then(() => driver.refresh())
   })
   sessionHint.subscribe(() => {
     if (!sessionHint.isSet()) stopAttempts()

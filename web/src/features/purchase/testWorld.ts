@@ -72,15 +72,15 @@ export class World {
     }
   }
 
-  #alone(isPatient: boolean, drive: () => Promise<void>): Promise<void> {
-    if (this.#isLocked && !isPatient) return Promise.resolve()
+  #alone(isPatient: boolean, drive: () => Promise<void>): Promise<boolean> {
+    if (this.#isLocked && !isPatient) return Promise.resolve(false)
     const turn = this.#lock.then(async () => {
       this.#isLocked = true
       await drive()
       this.#isLocked = false
     })
     this.#lock = turn
-    return turn
+    return turn.then(() => true)
   }
 
   /** The tab is gone: its lock is free, its timers and listeners are no more. */

@@ -13,6 +13,8 @@ export interface AttemptHandle {
   tap: (quantity: number) => void
   retry: () => void
   dismiss: () => void
+  /** Asks for the won order's present status. */
+  refresh: () => void
 }
 
 /** The shopper's attempt in a sale; nothing for nobody. */
@@ -40,5 +42,6 @@ export function useAttempt(saleId: string, user: User | null): AttemptHandle {
     },
     retry: () => void driver?.retry(),
     dismiss: () => void driver?.dismiss(),
+    refresh: useCallback(() => void driver?.refresh(), [driver]),
   }
 }

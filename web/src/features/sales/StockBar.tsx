@@ -4,6 +4,11 @@ import { stockShare } from './model'
 
 const FEW_SHARE = 0.15
 
+function barTone(state: SaleState, share: number): string {
+  if (state === 'ended') return 'bg-edge'
+  return share <= FEW_SHARE ? 'bg-signal' : 'bg-good'
+}
+
 /** What is left, in words and as a bar. As last seen by the server: no countdown drama. */
 export function StockBar({
   sale,
@@ -32,7 +37,7 @@ export function StockBar({
         className="mt-1.5 h-2 overflow-hidden rounded-full bg-sunken ring-1 ring-line ring-inset"
       >
         <div
-          className={`h-full origin-left rounded-full transition-transform duration-500 ${share <= FEW_SHARE ? 'bg-signal' : 'bg-good'}`}
+          className={`h-full origin-left rounded-full transition-transform duration-500 ${barTone(state, share)}`}
           style={{ transform: `scaleX(${isGone ? 0 : share})` }}
         />
       </div>

@@ -1,5 +1,4 @@
 export const purchase = {
-  title: 'Buy',
   quantity: 'Pieces',
   button: {
     buy: 'Buy now · {{price}}',
@@ -89,7 +88,6 @@ export const purchase = {
       rejected: 'rejected',
       refunded: 'refunded',
     },
-    lateText: 'The time to pay is over. The order tells what became of it.',
     spoken: 'It is yours. You were number {{sequence}}. Order {{order}}. Pay before {{when}}.',
   },
   refused: {

@@ -20,12 +20,10 @@ export const sales = {
     noMatch: 'No sale matches',
     noMatchText: 'Try another word, or look at all sales.',
   },
-  end: 'These are all.',
   price: {
     now: 'Price',
     list: 'List price {{price}}',
     saving: '{{percent}}% less',
-    each: 'each',
   },
   stock: {
     left: '{{left}} of {{total}} left',
@@ -41,7 +39,6 @@ export const sales = {
     endsAt: 'Closes {{when}}',
     ended: 'Closed {{when}}',
     paused: 'Stopped for a moment by the shop. It goes on on this page.',
-    open: 'It is open',
     soldOut: 'All pieces are taken',
     over: 'This sale is over',
   },

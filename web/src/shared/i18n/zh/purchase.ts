@@ -1,7 +1,6 @@
 import type { purchase as source } from '../en/purchase'
 
 export const purchase: typeof source = {
-  title: '购买',
   quantity: '件数',
   button: {
     buy: '立即抢购 · {{price}}',
@@ -86,7 +85,6 @@ export const purchase: typeof source = {
     closed: '此订单已关闭',
     closedText: '订单{{status}}，已不再为您保留商品。您可以再次购买。',
     status: { cancelled: '已取消', expired: '未按时付款', rejected: '被拒绝', refunded: '已退款' },
-    lateText: '付款时间已过。订单页会说明结果。',
     spoken: '抢到了。您是第 {{sequence}} 位。订单 {{order}}。请在 {{when}} 前付款。',
   },
   refused: {

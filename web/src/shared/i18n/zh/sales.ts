@@ -22,8 +22,7 @@ export const sales: typeof source = {
     noMatch: '没有符合的抢购',
     noMatchText: '换个词试试，或查看全部抢购。',
   },
-  end: '已全部显示。',
-  price: { now: '价格', list: '原价 {{price}}', saving: '省 {{percent}}%', each: '每件' },
+  price: { now: '价格', list: '原价 {{price}}', saving: '省 {{percent}}%' },
   stock: {
     left: '剩余 {{left}} / {{total}} 件',
     allLeft: '共 {{total}} 件',
@@ -38,7 +37,6 @@ export const sales: typeof source = {
     endsAt: '{{when}} 结束',
     ended: '已于 {{when}} 结束',
     paused: '商店暂停了片刻，恢复后本页会自动继续。',
-    open: '已开始',
     soldOut: '已被抢光',
     over: '本场抢购已结束',
   },
