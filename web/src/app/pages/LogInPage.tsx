@@ -19,7 +19,10 @@ export default function LogInPage() {
       <AccountTicket stub={<AccountStub />}>
         <LogInForm onDone={() => void navigate(to, { replace: true })} />
         <p className="mt-6">
-          {t('logIn.other')} <Link to={withWayBack('/register', to)}>{t('logIn.otherLink')}</Link>
+          {t('logIn.other')}{' '}
+          <Link to={withWayBack('/register', to)} className="font-semibold underline">
+            {t('logIn.otherLink')}
+          </Link>
         </p>
       </AccountTicket>
     </Page>

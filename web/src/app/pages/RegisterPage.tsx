@@ -23,7 +23,10 @@ export default function RegisterPage() {
           onMade={() => void navigate(logIn, { replace: true })}
         />
         <p className="mt-6">
-          {t('register.other')} <Link to={logIn}>{t('register.otherLink')}</Link>
+          {t('register.other')}{' '}
+          <Link to={logIn} className="font-semibold underline">
+            {t('register.otherLink')}
+          </Link>
         </p>
       </AccountTicket>
     </Page>

@@ -50,7 +50,7 @@ export function OrderTicket({ order, nowMs }: { order: Order; nowMs: number }) {
 function Holes() {
   const hole = 'absolute -top-[10px] size-[18px] rounded-full border border-line bg-paper'
   return (
-    <span aria-hidden="true">
+    <span aria-hidden="true" className="pointer-events-none absolute inset-0">
       <span className={`${hole} -left-[10px]`} />
       <span className={`${hole} -right-[10px] sm:top-auto sm:right-auto sm:-bottom-[10px] sm:-left-[10px]`} />
     </span>

@@ -8,6 +8,8 @@ import { sayFarewell, type Farewell } from '../farewell'
 
 // A log-out that the server has not heard of: only it can take the cookie away.
 const DUE = 'minishop.log_out_due'
+// A shop that does not answer must not keep somebody signed in on a borrowed device.
+const ANSWER_MS = 4000
 
 function setLogOutDue(): void {
   try {
@@ -36,7 +38,7 @@ function isLogOutDue(): boolean {
 /** True once the session is over at the server: it said so, or knows no such session. */
 async function endSession(): Promise<boolean> {
   try {
-    await request({ method: 'DELETE', url: '/sessions/current' })
+    await request({ method: 'DELETE', url: '/sessions/current', timeout: ANSWER_MS })
     return true
   } catch (error) {
     return error instanceof ApiError && error.status === 401
