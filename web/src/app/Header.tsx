@@ -7,7 +7,9 @@ const item =
 
 export function Header() {
   const { t } = useTranslation()
-  const { user } = useSession()
+  const { user, isPending } = useSession()
+  // Until the shop has said who it is: room for what will be there, so that nothing moves.
+  const isIn = user !== null || isPending
   return (
     <header className="sticky top-0 z-30 border-b border-line bg-paper/95 backdrop-blur">
       <div className="mx-auto flex max-w-6xl flex-wrap items-center justify-between gap-x-4 px-4 py-2 sm:px-6">
@@ -22,7 +24,7 @@ export function Header() {
           <NavLink to="/" end className={item}>
             {t('nav.sales')}
           </NavLink>
-          {user && (
+          {isIn && (
             <NavLink to="/orders" className={item}>
               {t('nav.orders')}
             </NavLink>
@@ -32,8 +34,8 @@ export function Header() {
               {t('nav.operate')}
             </NavLink>
           )}
-          <NavLink to={user ? '/account' : '/login'} className={item}>
-            {user ? t('nav.account') : t('nav.logIn')}
+          <NavLink to={isIn ? '/account' : '/login'} className={item}>
+            {isIn ? t('nav.account') : t('nav.logIn')}
           </NavLink>
         </nav>
       </div>

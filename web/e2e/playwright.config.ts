@@ -1,0 +1,49 @@
+import { defineConfig, devices } from '@playwright/test'
+
+/** The flags of a browser that runs as root, without a display, and asks nobody outside. */
+const args = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+export default defineConfig({
+  testDir: '.',
+  outputDir: 'report/results',
+  globalSetup: './support/setup.ts',
+  reporter: [['./support/counts.ts']],
+  workers: 1, // two cores, and one of them is the shop's
+  retries: 0,
+  forbidOnly: true,
+  timeout: 45_000,
+  expect: { timeout: 10_000 },
+  use: {
+    browserName: 'chromium',
+    launchOptions: { executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args },
+    locale: 'en-GB',
+    timezoneId: 'Europe/Berlin',
+    colorScheme: 'light',
+    trace: 'retain-on-failure',
+    actionTimeout: 10_000,
+    navigationTimeout: 20_000,
+  },
+  projects: [
+    {
+      name: 'desktop',
+      testIgnore: 'screenshots.spec.ts',
+      grepInvert: /@phone/,
+      use: { viewport: { width: 1440, height: 900 } },
+    },
+    {
+      name: 'phone',
+      testIgnore: 'screenshots.spec.ts',
+      grep: /@both|@phone/,
+      use: devices['Pixel 7'],
+    },
+    { name: 'screenshots', testMatch: 'screenshots.spec.ts' },
+  ],
+})

@@ -1,0 +1,72 @@
+import type { BrowserContext, Page } from '@playwright/test'
+import { expect, signedIn, test } from './support/fixtures'
+import { everythingKept } from './support/probes'
+import { en } from './support/texts'
+
+/** Online once, with the service worker in charge and what was seen on disk. */
+async function prepare(context: BrowserContext, paths: string[]): Promise<Page> {
+  const page = await context.newPage()
+  await page.goto('/')
+  await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined))
+  await page.reload()
+  await expect.poll(() => page.evaluate(() => navigator.serviceWorker.controller !== null)).toBe(true)
+  for (const path of paths) {
+    await page.goto(path)
+    await page.waitForLoadState('networkidle')
+  }
+  return page
+}
+
+test('starts without a network, by address too: the last known sales and orders @both', async ({
+  browser,
+  shop,
+  shopper,
+}) => {
+  const sale = await shop.sale()
+  const order = await shop.bought(sale.sale_id, shopper)
+  const context = await signedIn(browser, shopper, shop.url)
+  const paths = ['/orders', `/orders/${order.order_id}`, `/sales/${sale.sale_id}`, '/']
+  const page = await prepare(context, paths)
+  await expect(page.getByText(sale.title).first()).toBeVisible()
+  // Copies are written within a second.
+  await expect.poll(() => everythingKept(page)).toContain(order.order_id)
+  await expect.poll(() => everythingKept(page)).toContain(sale.title)
+  await page.close()
+  await context.setOffline(true)
+  for (const path of ['/', `/sales/${sale.sale_id}`, '/orders', `/orders/${order.order_id}`]) {
+    const deep = await context.newPage()
+    await deep.goto(path)
+    await expect(deep.getByText(sale.title).first(), path).toBeVisible()
+    await expect(deep.getByText(en.common.state.offline)).toBeVisible()
+    await deep.close()
+  }
+  const nowhere = await context.newPage()
+  await nowhere.goto('/sales/999999')
+  await expect(nowhere.getByRole('heading', { level: 1 })).toBeVisible()
+  await context.close()
+})
+
+test('can be installed: a manifest with icons that are there', async ({ page, shop }) => {
+  await page.goto('/')
+  const session = await page.context().newCDPSession(page)
+  const { errors, data } = await session.send('Page.getAppManifest')
+  expect(errors).toEqual([])
+  const manifest = JSON.parse(data ?? '{}') as {
+    name: string
+    display: string
+    icons: { src: string; sizes: string }[]
+  }
+  expect(manifest.display).toBe('standalone')
+  for (const { src, sizes } of manifest.icons) {
+    const size = await page.evaluate(async (path) => {
+      const image = new Image()
+      image.src = path
+      await image.decode()
+      return `${image.naturalWidth}x${image.naturalHeight}`
+    }, new URL(src, shop.url).href)
+    expect(size).toBe(sizes)
+  }
+  const { installabilityErrors } = await session.send('Page.getInstallabilityErrors')
+  // A profile without a disk, as tests have it, is never asked.
+  expect(installabilityErrors.map(({ errorId }) => errorId).filter((id) => id !== 'in-incognito')).toEqual([])
+})
