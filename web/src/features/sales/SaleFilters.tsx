@@ -53,7 +53,11 @@ export function SaleFilters({
       <SelectField
         label={t('filter.state')}
         value={filter.state}
-        onChange={(event) => onChange({ ...filter, state: asState(event.target.value) })}
+        onChange={(event) => {
+          // what was being typed goes along: its timer knows the former state only
+          window.clearTimeout(timer.current)
+          onChange({ q: typed.trim(), state: asState(event.target.value) })
+        }}
       >
         <option value="">{t('filter.all')}</option>
         {saleStates.map((state) => (
