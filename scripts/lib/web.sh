@@ -4,10 +4,15 @@
 
 web_log="$root/build/web.log"
 
-# What vite and the linters ask for.
+# What is fetched where the system's is too old, and how long a registry that does not answer is waited for.
+node_version=22.23.3
+npm_version=11.19.1
+npm_patience=(--fetch-timeout=30000 --fetch-retries=1)
+
+# What the dependencies ask for (web/.npmrc refuses others).
 node_is_good() {
     command -v npm >/dev/null && node -e 'const [major, minor] = process.versions.node.split(".").map(Number)
-        process.exit(major > 22 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19) ? 0 : 1)' 2>/dev/null
+        process.exit(major >= 24 || (major === 22 && minor >= 13) || (major === 20 && minor >= 19) ? 0 : 1)' 2>/dev/null
 }
 
 node_package() {
@@ -42,9 +47,10 @@ TXT
 # Debian 12 has Node.js 18; its npm is good enough to fetch a newer one.
 install_node() {
     if use_node; then return; fi
-    echo "installing Node.js 22 into .tools"
+    echo "installing Node.js $node_version into .tools"
     mkdir -p "$root/.tools"
-    npm install --no-save --no-audit --no-fund --prefix "$root/.tools" "$(node_package)@22" npm@11 >"$web_log" 2>&1 ||
+    npm install --no-save --no-audit --no-fund "${npm_patience[@]}" --prefix "$root/.tools" "$(node_package)@$node_version" \
+        "npm@$npm_version" >"$web_log" 2>&1 ||
         web_failed "prepared" || return 1
     use_node
 }
@@ -53,7 +59,7 @@ install_node() {
 install_web_modules() {
     if [ "$root/web/node_modules/.package-lock.json" -nt "$root/web/package-lock.json" ]; then return; fi
     echo "installing the web client's dependencies"
-    (cd "$root/web" && npm ci --ignore-scripts --no-audit --no-fund) >"$web_log" 2>&1 || web_failed "prepared" || return 1
+    (cd "$root/web" && npm ci --ignore-scripts --no-audit --no-fund "${npm_patience[@]}") >"$web_log" 2>&1 || web_failed "prepared" || return 1
 }
 
 # Of everything that the pages are made from.
@@ -63,11 +69,16 @@ web_sources() {
         sort -z | xargs -0 sha256sum | sha256sum)
 }
 
+web_is_current() {
+    local target="$root/build/release/web"
+    [ -f "$target/index.html" ] && [ "$(cat "$target.stamp" 2>/dev/null)" = "$(web_sources)" ]
+}
+
 # Into build/release/web, beside the programs, with a .gz of each text for nginx. The old pages stay until the new ones are whole.
 build_web() {
     local target="$root/build/release/web" want
+    if web_is_current; then return; fi
     want=$(web_sources)
-    if [ -f "$target/index.html" ] && [ "$(cat "$target.stamp" 2>/dev/null)" = "$want" ]; then return; fi
     install_node && install_web_modules || return 1
     echo "building the web client"
     rm -rf "$target.new"
