@@ -190,7 +190,8 @@ class Instance:
         return [actor for actor in self.status()["actors"] if kind in (None, actor["kind"])]
 
     def edge_ports(self):
-        return sorted(int(actor["endpoint"].rsplit(":", 1)[1]) for actor in self.actors("edge"))
+        return sorted(int(actor["endpoint"].rsplit(":", 1)[1]) for actor in self.actors("edge")
+                      if actor["endpoint"].startswith("http"))  # one that starts does not listen yet
 
     def metrics(self):
         """{name: {labels as text: value}} of every process."""

@@ -878,7 +878,7 @@ export interface components {
             pid: number;
             /** @enum {unknown} */
             state: "starting" | "ready" | "draining";
-            /** @description of an edge http://127.0.0.1:PORT, otherwise of its inbox */
+            /** @description of an edge http://127.0.0.1:PORT once it listens, otherwise of its inbox */
             endpoint: string;
             /** @description work taken and not finished */
             in_flight: number;
