@@ -3,7 +3,7 @@ import userEvent from '@testing-library/user-event'
 import { Route, Routes } from 'react-router'
 import { describe, expect, it, vi } from 'vitest'
 import { BoardPage } from '../board/BoardPage'
-import { answers, open, refusal, useSystem } from './render'
+import { answers, open, refusal, playSystem } from './render'
 import { auditOf, saleOf } from './samples'
 
 // jsdom has no canvas: what is drawn is looked at in a browser, what is said is tested here.
@@ -11,7 +11,7 @@ vi.mock('../board/plot', () => ({
   loadPlot: () => Promise.resolve(() => ({ show: () => undefined, destroy: () => undefined })),
 }))
 
-useSystem()
+playSystem()
 
 function openBoard(audit = auditOf(), stats?: object) {
   answers('get', '/admin/sales/7', () => ({ ...saleOf({ state: 'live' }) }))

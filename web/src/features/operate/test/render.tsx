@@ -23,7 +23,7 @@ export interface Seen {
 /** What was asked of the system, but for plain reads. */
 export const seen: Seen[] = []
 
-export function useSystem(): void {
+export function playSystem(): void {
   beforeAll(async () => {
     system.listen({ onUnhandledRequest: 'error' })
     await startI18n('en')

@@ -5,10 +5,10 @@ import { describe, expect, it } from 'vitest'
 import { BoardPage } from '../board/BoardPage'
 import { EditSalePage, NewSalePage } from '../sale/SaleFormPage'
 import { SalesList } from '../sale/SalesList'
-import { answers, open, refusal, seen, useSystem } from './render'
+import { answers, open, refusal, seen, playSystem } from './render'
 import { auditOf, saleOf } from './samples'
 
-useSystem()
+playSystem()
 
 function pages() {
   return (

@@ -7,10 +7,10 @@ import { DeadLettersPage } from '../deadLetters/DeadLettersPage'
 import { LimitsPage } from '../limits/LimitsPage'
 import { LogPage } from '../log/LogPage'
 import { FindOrderPage } from '../order/FindOrderPage'
-import { answers, open, refusal, seen, useSystem } from './render'
+import { answers, open, refusal, seen, playSystem } from './render'
 import { actorOf, limitsOf, ORDER_ID, orderOf } from './samples'
 
-useSystem()
+playSystem()
 
 describe('actors', () => {
   it('more come at a tap, and are announced when they join', async () => {
