@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+#!/usr/bin/env bash
 # Sourced: Node.js, the web client's dependencies, its pages. The caller has set `root` and, to install or build, holds the lock of scripts/build.
 : "${root:?}"
 

@@ -76,11 +76,15 @@ def test_missing_asset(instance):
 
 
 def test_compressed(instance):
-    """Scripts, styles and the page come compressed to who understands it, plain to who does not, and caches are told."""
+    """Scripts, styles and the page come compressed to who understands it, plain to who does not, and caches are told. What fits into one
+    packet is left as it is."""
     saved = []
     for path in ["/", *assets_of(index_of(instance))]:
         plain, packed = get(instance, path), get(instance, path, **{"Accept-Encoding": "gzip"})
-        assert "Content-Encoding" not in plain.headers and packed.headers["Content-Encoding"] == "gzip", path
+        assert "Content-Encoding" not in plain.headers, path
+        if len(plain.body) <= 1024:
+            continue
+        assert packed.headers["Content-Encoding"] == "gzip", path
         assert gzip.decompress(packed.body) == plain.body, path
         assert "Accept-Encoding" in packed.headers["Vary"] and "Accept-Encoding" in plain.headers["Vary"], path
         saved.append(len(packed.body) / len(plain.body))

@@ -3,7 +3,10 @@ import { chromium } from '@playwright/test'
 import { readFileSync } from 'node:fs'
 
 const mark = readFileSync('public/icon.svg', 'utf8')
-const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] })
+const browser = await chromium.launch({
+    executablePath: '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu'],
+})
 
 // `inset`: what launchers may cut off (maskable) or round (Apple) is paper to the edge, with the mark inside.
 async function draw(name, size, inset) {

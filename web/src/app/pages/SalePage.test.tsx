@@ -86,7 +86,8 @@ describe('an outcome', () => {
     expect(screen.getAllByText(new RegExp(words)).length).toBeGreaterThan(1) // read and seen
     if (next) expect(screen.getByRole('link', { name: next })).toBeVisible()
     await userEvent.click(screen.getByRole('button', { name: 'Close' }))
-    expect(screen.getByTestId('spoken')).toHaveTextContent('')
+    await waitFor(() => expect(screen.getByTestId('spoken')).toBeEmptyDOMElement())
+    expect(screen.queryByRole('button', { name: 'Close' })).toBeNull()
   })
 
   const waits: [string, number, object, string][] = [

@@ -34,6 +34,24 @@ describe('one tap', () => {
     expect(world.log.filter((line) => line.startsWith('send'))).toEqual(['send k1 ×1'])
   })
 
+  it('dismissed or tapped again while the result is being written is not forgotten', async () => {
+    for (const act of ['dismiss', 'tap'] as const) {
+      const world = new World()
+      world.answers = [{ kind: 'refused', refusal: { code: 'sold_out' } }, won]
+      const tab = world.tab()
+      let hasActed = false
+      tab.subscribe(() => {
+        if (tab.attempt.phase.name !== 'refused' || hasActed) return
+        hasActed = true
+        void (act === 'tap' ? tab.tap(intent(world, 'k2')) : tab.dismiss())
+      })
+      void tab.tap(intent(world))
+      await settle()
+      expect(tab.attempt.phase.name).toBe(act === 'tap' ? 'won' : 'idle')
+      expect(world.disk?.phase.name).toBe(act === 'tap' ? 'won' : undefined)
+    }
+  })
+
   it('after silence asks, and sends again with the same key only when nothing is held', async () => {
     const world = new World()
     world.answers = [silent, nothingHeld, won]

@@ -29,6 +29,7 @@ export class AttemptDriver {
   #cancelTimer: (() => void) | null = null
   /** Ends the turn of this tab. */
   #release: (() => void) | null = null
+  #ended: Promise<void> = Promise.resolve()
   #isQueued = false
   readonly #listeners = new Set<() => void>()
 
@@ -71,7 +72,9 @@ export class AttemptDriver {
   }
 
   async dismiss(): Promise<void> {
-    if (this.#isDriver || this.#isStopped) return
+    if (isUnderWay(this.#attempt)) return
+    await this.#ended // its result is still being written
+    if (this.#isStopped) return
     this.#show(step(this.#attempt, { type: 'dismiss' }))
     await this.io.remove()
     this.io.tell()
@@ -111,8 +114,11 @@ export class AttemptDriver {
 
   /** The disk, not the screen, says what may be begun: another tab may have been faster. */
   async #takeOver(begin: (kept: Attempt) => Attempt): Promise<void> {
-    if (this.#isDriver || this.#isStopped) return
-    const isOurs = await this.io.alone(false, async () => {
+    if (isUnderWay(this.#attempt)) return
+    const hasTurn = this.#isDriver
+    await this.#ended
+    if (this.#isStopped) return
+    const isOurs = await this.io.alone(hasTurn, async () => {
       const kept = await this.#kept()
       const begun = begin(kept)
       await this.#drive(begun === kept ? step(kept, { type: 'resume' }) : begun)
@@ -134,6 +140,7 @@ export class AttemptDriver {
     }
     this.#isDriver = true
     const rests = new Promise<void>((resolve) => (this.#release = resolve))
+    this.#ended = rests
     this.#show(attempt)
     this.#act()
     await rests
@@ -155,10 +162,7 @@ export class AttemptDriver {
     const { phase, intent, turn } = this.#attempt
     const isNow = (): boolean => this.#attempt.turn === turn
     const isWritten = this.io.put(this.#attempt)
-    void isWritten.then(
-      () => this.io.tell(),
-      () => undefined,
-    )
+    void isWritten.then(() => this.io.tell()).catch(() => undefined)
     if (phase.name === 'saving')
       void isWritten.then(
         () => isNow() && this.#advance({ type: 'saved' }),

@@ -428,6 +428,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/admin/sales/{sale_id}/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sale_id: components["parameters"]["SaleId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * How a sale goes at this moment
+         * @description Made to be polled once a second. Attempts are counted by each edge since its process began, and added up over the edges that answer
+         *     within 250 ms: an edge that restarts begins at 0, so these numbers may fall. `orders` are PostgreSQL's, and last.
+         */
+        get: operations["getSaleStats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/admin/orders/{order_id}": {
         parameters: {
             query?: never;
@@ -812,6 +835,40 @@ export interface components {
             /** @description the equation holds and oversold, lost, duplicated, leaked are 0 */
             balanced: boolean;
         };
+        SaleStats: {
+            /** @description purchase requests of this sale that were answered, `accepted` and all of `refused`. Not counted is what was refused before the sale was looked at: malformed, unauthorised, over the limit of its address, for a sale that is not there or a day over */
+            attempts: number;
+            /** @description answered 201; the same key again counts again, so this may be more than there are orders */
+            accepted: number;
+            /**
+             * @description by code; what never happened is not listed
+             * @example {
+             *       "sold_out": 4012,
+             *       "already_purchased": 77,
+             *       "rate_limited": 3
+             *     }
+             */
+            refused: {
+                [key: string]: number;
+            };
+            /** @description units, as in the sale */
+            stock_left: number;
+            /** @description orders, not units, by status; `reserved` ones are in `queue_depth` */
+            orders: {
+                pending_payment: number;
+                paid: number;
+                cancelled: number;
+                expired: number;
+                rejected: number;
+                refunded: number;
+            };
+            /** @description time within which half of the attempts of the last 5 to 10 seconds were answered, from the edge's taking a request to its answer; at most an eighth too high, then rounded up; 0 = there were none */
+            p50_ms: number;
+            /** @description likewise 99 of 100 */
+            p99_ms: number;
+            /** @description what waits for this sale: purchases without an answer (at edges, limiters, seckill and the gate) and reservations that are on their way to PostgreSQL (broker, ordering), the latter as seen up to 100 ms ago, 1 s in a sale at rest */
+            queue_depth: number;
+        };
         Actor: {
             kind: components["schemas"]["Kind"];
             /** @description KIND/N */
@@ -867,10 +924,10 @@ export interface components {
         Readiness: {
             ready: boolean;
             checks: {
-                /** @description a snapshot of the sales is there */
+                /** @description a whole snapshot of the sales is there */
                 sales: boolean;
                 limits: boolean;
-                /** @description the list of revoked tokens is there */
+                /** @description the whole list of revoked tokens is there */
                 denials: boolean;
                 /** @description the gate's clock is known */
                 clock: boolean;
@@ -1749,6 +1806,33 @@ export interface operations {
             };
             /** @description `not_found` */
             404: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getSaleStats: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sale_id: components["parameters"]["SaleId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The numbers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SaleStats"];
+                };
+            };
+            /** @description `unknown_sale` */
+            404: components["responses"]["Problem"];
+            /** @description `dependency_unavailable`: PostgreSQL is away, at once; `busy`: many ask */
+            503: components["responses"]["Problem"];
             default: components["responses"]["Problem"];
         };
     };
