@@ -53,7 +53,10 @@ export function SaleFilters({
       <SelectField
         label={t('filter.state')}
         value={filter.state}
-        onChange={(event) => onChange({ ...filter, state: asState(event.target.value) })}
+        onChange={(event) => {
+          window.clearTimeout(timer.current) // what is typed comes along, and does not take the state back
+          onChange({ q: typed.trim(), state: asState(event.target.value) })
+        }}
       >
         <option value="">{t('filter.all')}</option>
         {saleStates.map((state) => (
