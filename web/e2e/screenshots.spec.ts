@@ -11,7 +11,7 @@ const sizes = {
   desktop: { viewport: { width: 1440, height: 900 } },
   phone: { ...devices['Pixel 7'], deviceScaleFactor: 1 },
 }
-const bytesMax = 150_000
+const bytesMax = 170_000
 const shown =
   /^(sales|sale-(soon|live|won|sold-out)|log-in|orders|order-(open|paid)|account|operate-(sales|board|edit|actors|limits|dead-letters|order|log))$/
 

@@ -76,7 +76,9 @@ export function layoutShift(page: Page, sinceMs: number): Promise<{ sum: number;
             ({ value, startTime, sources }) =>
               `${value.toFixed(4)} at ${Math.round(startTime)} ms: ` +
               sources
-                .map(({ node }) => (node instanceof Element ? node.outerHTML.slice(0, 90) : String(node)))
+                .map(({ node }) =>
+                  node instanceof Element ? node.outerHTML.slice(0, 90) : (node?.nodeName ?? '?'),
+                )
                 .join(' | '),
           )
           resolve({ sum: shifts.reduce((sum, { value }) => sum + value, 0), what: what.join('\n') })

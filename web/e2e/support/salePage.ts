@@ -44,7 +44,10 @@ export function tapWhenArmed(page: Page, timeoutMs = 120_000): Promise<void> {
           button?.click()
           return button !== null
         }
-        if (tap()) return resolve()
+        if (tap()) {
+          resolve()
+          return
+        }
         const watcher = new MutationObserver(() => {
           if (!tap()) return
           watcher.disconnect()

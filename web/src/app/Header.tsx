@@ -3,7 +3,7 @@ import { useTranslation } from 'react-i18next'
 import { Link, NavLink } from 'react-router'
 
 const item =
-  'inline-flex min-h-11 items-center rounded-lg px-3 font-semibold no-underline hover:bg-sunken aria-[current=page]:bg-ink aria-[current=page]:text-paper'
+  'inline-flex min-h-11 items-center rounded-lg px-2 text-sm font-semibold whitespace-nowrap no-underline hover:bg-sunken aria-[current=page]:bg-ink aria-[current=page]:text-paper sm:px-3 sm:text-base'
 
 export function Header() {
   const { t } = useTranslation()
@@ -12,15 +12,16 @@ export function Header() {
   const isIn = user !== null || isPending
   return (
     <header className="sticky top-0 z-30 border-b border-line bg-paper/95 backdrop-blur">
-      <div className="mx-auto flex max-w-6xl flex-wrap items-center justify-between gap-x-4 px-4 py-2 sm:px-6">
+      <div className="mx-auto flex max-w-6xl flex-wrap items-center justify-between gap-x-2 px-4 py-1 sm:gap-x-4 sm:py-2 sm:px-6">
         <Link
           to="/"
           className="inline-flex min-h-11 items-center gap-2 font-display text-xl font-bold no-underline"
         >
           <Mark />
-          {t('brand')}
+          {/* On a phone the mark alone leaves room for the way around. */}
+          <span className="max-sm:sr-only">{t('brand')}</span>
         </Link>
-        <nav aria-label={t('nav.main')} className="flex flex-wrap items-center gap-1">
+        <nav aria-label={t('nav.main')} className="flex flex-wrap items-center gap-0.5 sm:gap-1">
           <NavLink to="/" end className={item}>
             {t('nav.sales')}
           </NavLink>

@@ -91,6 +91,15 @@ describe('the list', () => {
     expect(screen.getByLabelText('Search')).toHaveValue('')
   })
 
+  it('keeps a state that is picked while the typing has not come to rest', async () => {
+    open(() => all)
+    await screen.findByText('Open one')
+    await userEvent.type(screen.getByRole('searchbox'), 'coat')
+    await userEvent.selectOptions(screen.getByRole('combobox'), 'live')
+    await new Promise((rested) => setTimeout(rested, 400)) // longer than the typing's patience
+    expect(screen.getByTestId('address')).toHaveTextContent('?q=coat&state=live')
+  })
+
   it('comes back from an address with its search', async () => {
     open(() => all, null, '/?q=lamp&state=nonsense')
     await screen.findByRole('link', { name: 'Open one' })

@@ -54,7 +54,8 @@ export function SaleFilters({
         label={t('filter.state')}
         value={filter.state}
         onChange={(event) => {
-          window.clearTimeout(timer.current) // what is typed comes along, and does not take the state back
+          // what was being typed goes along: its timer knows the former state only
+          window.clearTimeout(timer.current)
           onChange({ q: typed.trim(), state: asState(event.target.value) })
         }}
       >

@@ -711,7 +711,7 @@ export interface components {
             /** @enum {unknown} */
             role: "shopper" | "operator";
         };
-        Sale: {
+        SaleTerms: {
             sale_id: components["schemas"]["SaleId"];
             /** @description empty = none */
             product_id: string;
@@ -730,15 +730,17 @@ export interface components {
             stock_left: number;
             starts_at_ms: components["schemas"]["Time"];
             ends_at_ms: components["schemas"]["Time"];
-            state: components["schemas"]["SaleState"];
             /** @description units of one order */
             per_user_limit: number;
             /** @description seconds */
             pay_within_s: number;
         };
-        OperatorSale: components["schemas"]["Sale"] & {
+        Sale: components["schemas"]["SaleTerms"] & {
+            state: components["schemas"]["SaleState"];
+        };
+        OperatorSale: components["schemas"]["SaleTerms"] & {
             /** @enum {unknown} */
-            state?: "draft" | "scheduled" | "live" | "paused" | "sold_out" | "ended";
+            state: "draft" | "scheduled" | "live" | "paused" | "sold_out" | "ended";
             /** @description rises with every change */
             version: number;
             /** @description of its gate; 0 = none yet */
@@ -2017,6 +2019,7 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": {
+                    /** @description of edges at least 1 (the command line can take the last one away) */
                     count: number;
                 };
             };

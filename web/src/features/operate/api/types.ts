@@ -1,6 +1,6 @@
 /** Bodies and pages that have no name of their own in the contract. */
 import type { operations } from '@/shared/api/schema'
-import type { OperatorSale as Published } from '@/shared/api/types'
+import type { OperatorSale } from '@/shared/api/types'
 
 type JsonOf<R> = R extends { content: { 'application/json': infer Body } } ? Body : never
 type Ok<Name extends keyof operations> = operations[Name] extends { responses: { 200: infer R } }
@@ -10,8 +10,7 @@ type Sent<Name extends keyof operations> = operations[Name] extends { requestBod
   ? JsonOf<R>
   : never
 
-/** The generated type says by `allOf` that a sale is both, a published one and one in any state: drafts are lost in it. */
-export type OperatorSale = Omit<Published, 'state'> & { state: Published['state'] | 'draft' }
+export type { OperatorSale }
 export type SaleRequest = Sent<'createSale'>
 export type SaleChanges = Sent<'editSale'>
 export type SalesPage = Omit<Ok<'listOperatorSales'>, 'sales'> & { sales: OperatorSale[] }

@@ -57,8 +57,8 @@ function Figures({ sale, board, point }: { sale: OperatorSale; board: Board; poi
   const count = (value: number): string => formatCount(value, i18n.language)
   const perSecond = (value: number | null | undefined) =>
     value === null || value === undefined ? t('board.unknown') : t('board.perSecond', { value: count(value) })
-  const millis = (value: number | null) =>
-    value === null ? t('board.unknown') : t('board.ms', { value: count(value) })
+  const millis = (value: number) =>
+    value === 0 ? t('board.unknown') : t('board.ms', { value: count(value) })
   const refused = Object.values(stats.refused).reduce((sum, value) => sum + value, 0)
   return (
     <dl className="grid grid-cols-2 gap-x-4 gap-y-5 sm:grid-cols-4">

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { SaleStats } from './api/getStats'
+import type { SaleStats } from '@/shared/api/types'
 import {
   barsOf,
   GAP_MS,
@@ -31,8 +31,8 @@ describe('the ring of looks at a sale', () => {
       accepted: 3,
       refused: { sold_out: 5, rate_limited: 2 },
       stock_left: 7,
-      orders: {},
-      p50_ms: null,
+      orders: { pending_payment: 3, paid: 0, cancelled: 0, expired: 0, rejected: 0, refunded: 0 },
+      p50_ms: 0,
       p99_ms: 8,
       queue_depth: 4,
     }

@@ -1,4 +1,4 @@
-import type { SaleStats } from './api/getStats'
+import type { SaleStats } from '@/shared/api/types'
 
 /** One look at a sale. Counters run since the sale began; rates come from the difference of two looks. */
 export interface Sample {
@@ -37,8 +37,8 @@ export function sampleOf(stats: SaleStats, atMs: number): Sample {
     attempts: stats.attempts,
     accepted: stats.accepted,
     refused: Object.values(stats.refused).reduce((sum, count) => sum + count, 0),
-    p50Ms: stats.p50_ms,
-    p99Ms: stats.p99_ms,
+    p50Ms: stats.p50_ms || null, // 0 = nobody was answered lately
+    p99Ms: stats.p99_ms || null,
     queueDepth: stats.queue_depth,
     stockLeft: stats.stock_left,
   }

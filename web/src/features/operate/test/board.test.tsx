@@ -32,14 +32,14 @@ describe('the live board', () => {
       accepted: 122,
       refused: { sold_out: 5731, brand_new: 3 },
       stock_left: 78,
-      orders: { paid: 8 },
-      p50_ms: 2.2,
-      p99_ms: null,
+      orders: { pending_payment: 0, paid: 8, cancelled: 0, expired: 0, rejected: 0, refunded: 0 },
+      p50_ms: 2,
+      p99_ms: 0,
       queue_depth: 16,
     })
     expect(await screen.findByText('8,309 in all')).toBeVisible()
     expect(screen.getByText('5,734 in all')).toBeVisible()
-    expect(screen.getByText('2.2 ms')).toBeVisible()
+    expect(screen.getByText('2 ms')).toBeVisible()
     expect(screen.getByText('brand_new')).toBeVisible()
     expect(screen.getByText('5,731')).toBeVisible()
     expect(screen.getByRole('img', { name: /Per second/ })).toBeInTheDocument()

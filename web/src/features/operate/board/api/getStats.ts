@@ -1,20 +1,9 @@
 import { request } from '@/shared/api/client'
+import type { SaleStats } from '@/shared/api/types'
 import { queryOptions, useQuery } from '@tanstack/react-query'
 import { keys } from '../../api/keys'
 import { every } from '../../poll'
 import { pushSample, sampleOf, type Sample } from '../history'
-
-/** `GET /admin/sales/{id}/stats`. To be the generated type once the contract's file describes the call. */
-export interface SaleStats {
-  attempts: number
-  accepted: number
-  refused: Record<string, number>
-  stock_left: number
-  orders: Record<string, number>
-  p50_ms: number | null
-  p99_ms: number | null
-  queue_depth: number
-}
 
 export interface Board {
   stats: SaleStats
