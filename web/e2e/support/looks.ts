@@ -83,8 +83,9 @@ export async function focusHidden(page: Page): Promise<string[]> {
       ]
       const isShown = around.some((element) => {
         if (!(element instanceof Element) || !element.matches(':focus-within')) return false
-        const { outlineStyle, outlineWidth } = getComputedStyle(element)
-        return outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2
+        const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(element)
+        const hasRing = /\b0px 0px 0px ([2-9]|\d\d)px/.test(boxShadow)
+        return hasRing || (outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2)
       })
       const hasRoom = box.width > 1 && box.height > 1
       return { isSeen, fault: isShown && hasRoom ? '' : focused.outerHTML.slice(0, 150) }
