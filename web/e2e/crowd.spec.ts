@@ -1,15 +1,19 @@
+import type { Browser, Page } from '@playwright/test'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, signedIn, test } from './support/fixtures'
 import { programs } from './support/instance'
-import { openSale, outcome, tapWhenArmed } from './support/salePage'
-import type { Shopper } from './support/shop'
+import { buyButton, outcome, tapWhenArmed } from './support/salePage'
+import type { Shop, Shopper } from './support/shop'
 
-const pagesCount = 50
-const stock = 30
-const opensInMs = 75_000 // until then all pages have to be open
+const shoppersCount = 25
+const tabsEach = 2
+const pagesCount = shoppersCount * tabsEach
+const atOnce = 5
+const stock = 600 // for some pages and some of the crowd, not for everybody
+const opensInMs = 20_000
 const crowdCount = 2000
 
 /** A user's number, out of the token that says so. */
@@ -18,26 +22,49 @@ function userOf(token: string): Shopper {
   return { username: '', password: '', token, userId: claims.sub }
 }
 
+/** The list, in two tabs of one shopper. */
+async function open(browser: Browser, shop: Shop, who: Shopper): Promise<Page[]> {
+  const context = await signedIn(browser, who, shop.url, { viewport: { width: 400, height: 600 } })
+  const pages: Page[] = []
+  for (let tab = 0; tab < tabsEach; tab += 1) {
+    const page = await context.newPage()
+    await page.goto('/')
+    await expect(page.locator('h1')).toBeVisible()
+    pages.push(page)
+  }
+  return pages
+}
+
+/** As by a link, without loading the shop again. */
+async function goTo(page: Page, saleId: string): Promise<void> {
+  await page.evaluate((path) => {
+    history.pushState({}, '', path)
+    dispatchEvent(new PopStateEvent('popstate'))
+  }, `/sales/${saleId}`)
+  await expect(buyButton(page)).toBeVisible({ timeout: 20_000 })
+}
+
 test('the opening second with 50 open pages and a crowd: every page gets an honest answer', async ({
   browser,
   shop,
 }) => {
   test.setTimeout(180_000)
-  const tokens = (await shop.instance.minishop('tokens', String(pagesCount + crowdCount))).trim().split('\n')
+  const tokens = (await shop.instance.minishop('tokens', String(shoppersCount + crowdCount)))
+    .trim()
+    .split('\n')
   const tokensPath = join(shop.instance.folder, 'crowd.tokens')
-  await writeFile(tokensPath, tokens.slice(pagesCount).join('\n') + '\n')
-  // Units for some pages, for the crowd, and not for everybody.
-  const sale = await shop.sale({ stock_total: stock + crowdCount / 2, opensInMs })
-  const shoppers = tokens.slice(0, pagesCount).map(userOf)
-  const pages = []
-  for (const who of shoppers) {
-    const context = await signedIn(browser, who, shop.url, { viewport: { width: 400, height: 600 } })
-    const page = await context.newPage()
-    await openSale(page, sale.sale_id)
-    pages.push(page)
-  }
-  const spareMs = sale.starts_at_ms - (await shop.nowMs())
-  expect(spareMs, 'all pages are open before the sale is').toBeGreaterThan(0)
+  await writeFile(tokensPath, tokens.slice(shoppersCount).join('\n') + '\n')
+  const shoppers = tokens.slice(0, shoppersCount).map(userOf)
+  const pages: Page[] = []
+  for (let first = 0; first < shoppersCount; first += atOnce)
+    pages.push(
+      ...(
+        await Promise.all(shoppers.slice(first, first + atOnce).map((who) => open(browser, shop, who)))
+      ).flat(),
+    )
+  const sale = await shop.sale({ stock_total: stock, opensInMs })
+  await Promise.all(pages.map((page) => goTo(page, sale.sale_id)))
+  expect(await shop.nowMs(), 'all pages are open before the sale is').toBeLessThan(sale.starts_at_ms)
   const taps = pages.map((page) => tapWhenArmed(page))
   const words = [
     'purchase',
@@ -51,7 +78,7 @@ test('the opening second with 50 open pages and a crowd: every page gets an hone
   const crowd = spawn(join(programs, 'minishop-load'), [
     ...words,
     '--rate',
-    '400',
+    '200',
     '--connections',
     '32',
     '--repeat',
@@ -71,8 +98,10 @@ test('the opening second with 50 open pages and a crowd: every page gets an hone
   })
   expect(ends.filter((end) => end !== 'won' && end !== 'sold_out')).toEqual([])
   for (const [index, who] of shoppers.entries()) {
+    const mine = ends.slice(index * tabsEach, (index + 1) * tabsEach)
     const orders = await shop.ordersAtRest(sale.sale_id, who)
-    expect(orders.length, `page ${index}: ${String(ends[index])}`).toBe(ends[index] === 'won' ? 1 : 0)
+    expect(orders.length, `shopper ${index}: ${mine.join(', ')}`).toBe(mine.includes('won') ? 1 : 0)
+    expect(new Set(mine).size, `both tabs of shopper ${index} say the same: ${mine.join(', ')}`).toBe(1)
   }
-  for (const page of pages) await page.context().close()
+  for (const context of browser.contexts()) await context.close()
 })

@@ -109,7 +109,7 @@ test('the board counts what happens: attempts, refusals by reason, orders by sta
   await expect(panel(operate.board.refused)).toContainText(operate.refusal.sold_out, { timeout: 15_000 })
   await expect(panel(operate.board.orders)).toContainText(operate.orderStatus.pending_payment)
   await expect(page.getByText(operate.state.sold_out, { exact: true }).first()).toBeVisible()
-  await page.getByText(operate.board.table, { exact: true }).click()
+  await page.locator('summary', { hasText: operate.board.table }).click()
   await expect(page.getByText(operate.board.column.attempts, { exact: true }).first()).toBeVisible()
 })
 

@@ -4,7 +4,7 @@ import { everythingKept } from './support/probes'
 import { en } from './support/texts'
 
 /** Online once, with the service worker in charge and what was seen on disk. */
-async function prepare(context: BrowserContext, paths: string[]): Promise<Page> {
+async function prepare(context: BrowserContext, paths: string[], seenThere: string): Promise<Page> {
   const page = await context.newPage()
   await page.goto('/')
   await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined))
@@ -12,7 +12,10 @@ async function prepare(context: BrowserContext, paths: string[]): Promise<Page> 
   await expect.poll(() => page.evaluate(() => navigator.serviceWorker.controller !== null)).toBe(true)
   for (const path of paths) {
     await page.goto(path)
-    await page.waitForLoadState('networkidle')
+    await expect(page.getByText(seenThere).first()).toBeVisible()
+    // Copies are written within a second.
+    const before = await everythingKept(page)
+    await expect.poll(() => everythingKept(page)).not.toBe(before)
   }
   return page
 }
@@ -26,11 +29,9 @@ test('starts without a network, by address too: the last known sales and orders 
   const order = await shop.bought(sale.sale_id, shopper)
   const context = await signedIn(browser, shopper, shop.url)
   const paths = ['/orders', `/orders/${order.order_id}`, `/sales/${sale.sale_id}`, '/']
-  const page = await prepare(context, paths)
-  await expect(page.getByText(sale.title).first()).toBeVisible()
-  // Copies are written within a second.
-  await expect.poll(() => everythingKept(page)).toContain(order.order_id)
-  await expect.poll(() => everythingKept(page)).toContain(sale.title)
+  const page = await prepare(context, paths, sale.title)
+  const kept = await everythingKept(page)
+  for (const word of [order.order_id, sale.title]) expect(kept).toContain(word)
   await page.close()
   await context.setOffline(true)
   for (const path of ['/', `/sales/${sale.sale_id}`, '/orders', `/orders/${order.order_id}`]) {

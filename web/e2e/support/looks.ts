@@ -41,7 +41,7 @@ export function englishLeft(page: Page): Promise<string[]> {
         texts.push(
           ...['aria-label', 'placeholder', 'title', 'alt'].map((name) => node.getAttribute(name) ?? ''),
         )
-      else texts.push(node.textContent ?? '')
+      else if (!node.parentElement?.closest('code, pre, [lang=en]')) texts.push(node.textContent ?? '')
     const shown = new Set(texts.map((text) => text.trim()).filter((text) => /[a-z]{3}/i.test(text)))
     const rules = patterns.map(([name, pattern]) => [name, new RegExp(pattern ?? '')] as const)
     return [...shown].flatMap((text) => {
@@ -56,8 +56,9 @@ export function tooWide(page: Page): Promise<string[]> {
   return page.evaluate(() => {
     const width = document.documentElement.clientWidth
     if (document.documentElement.scrollWidth <= width) return []
+    const isOver = (element: Element): boolean => element.getBoundingClientRect().right > width + 1
     return [...document.querySelectorAll('body *')]
-      .filter((element) => element.getBoundingClientRect().right > width + 1)
+      .filter((element) => isOver(element) && ![...element.children].some(isOver))
       .slice(0, 5)
       .map((element) => `${element.outerHTML.slice(0, 120)} ends at ${element.getBoundingClientRect().right}`)
   })
@@ -74,11 +75,20 @@ export async function focusHidden(page: Page): Promise<string[]> {
       if (!focused || focused === document.body) return null
       const isSeen = (focused as Element & { seenByTest?: boolean }).seenByTest === true
       ;(focused as Element & { seenByTest?: boolean }).seenByTest = true
-      const { outlineStyle, outlineWidth } = getComputedStyle(focused)
       const box = focused.getBoundingClientRect()
-      const isShown =
-        outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2 && box.width > 1 && box.height > 1
-      return { isSeen, fault: isShown ? '' : focused.outerHTML.slice(0, 150) }
+      // A link that covers its card shows the focus around the card.
+      const around = [
+        focused,
+        ...[1, 2, 3].map((up) => document.evaluate(`ancestor::*[${up}]`, focused).iterateNext()),
+      ]
+      const isShown = around.some((element) => {
+        if (!(element instanceof Element) || !element.matches(':focus-within')) return false
+        const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(element)
+        const hasRing = /\b0px 0px 0px ([2-9]|\d\d)px/.test(boxShadow)
+        return hasRing || (outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2)
+      })
+      const hasRoom = box.width > 1 && box.height > 1
+      return { isSeen, fault: isShown && hasRoom ? '' : focused.outerHTML.slice(0, 150) }
     })
     if (!look || look.isSeen) return hidden
     if (look.fault) hidden.push(look.fault)

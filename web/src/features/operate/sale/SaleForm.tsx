@@ -93,7 +93,11 @@ export function SaleForm({ initial, state, action, submitLabel, save }: SaleForm
   }
 
   return (
-    <form noValidate onSubmit={(event) => void form.handleSubmit(submit)(event)} className="grid gap-5">
+    <form
+      noValidate
+      onSubmit={(event) => void form.handleSubmit(submit)(event)}
+      className="grid grid-cols-1 gap-5"
+    >
       <datalist id="currencies">
         {currencies.map((currency) => (
           <option key={currency} value={currency} />
@@ -101,7 +105,9 @@ export function SaleForm({ initial, state, action, submitLabel, save }: SaleForm
       </datalist>
       {groups.map(({ name, fields }) => (
         <Panel key={name} title={t(`form.${name}`)}>
-          <div className={`grid items-start gap-4 ${name === 'what' ? '' : 'sm:grid-cols-2 lg:grid-cols-3'}`}>
+          <div
+            className={`grid grid-cols-1 items-start gap-4 ${name === 'what' ? '' : 'sm:grid-cols-2 lg:grid-cols-3'}`}
+          >
             {fields.map(fieldOf)}
           </div>
         </Panel>

@@ -7,7 +7,7 @@ export function TracesPage() {
   const { t } = useTranslation('operate')
   return (
     <Page title={t('traces.title')} lead={t('traces.lead')}>
-      <div className="grid gap-5 md:grid-cols-2">
+      <div className="grid grid-cols-1 gap-5 md:grid-cols-2">
         <Panel title={t('traces.idsTitle')}>
           <dl className="grid gap-4">
             <div>
@@ -23,7 +23,7 @@ export function TracesPage() {
               <dd>{t('traces.traceparent')}</dd>
             </div>
           </dl>
-          <pre className="mt-4 overflow-x-auto rounded-lg bg-sunken p-4 text-sm">
+          <pre className="mt-4 rounded-lg bg-sunken p-4 text-sm break-all whitespace-pre-wrap">
             <code>{'00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'}</code>
           </pre>
           <p className="mt-2 text-sm text-muted">{t('traces.shape')}</p>

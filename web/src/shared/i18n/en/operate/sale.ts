@@ -35,7 +35,7 @@ export const sale = {
       do: 'Publish',
       title: 'Publish “{{title}}”?',
       happens:
-        'Shoppers see it at once, and it opens and closes by itself at its times. Start, stock, currency and limits are fixed from then on; stock can still be added or taken. It cannot become a draft again.',
+        'Shoppers see it at once, and it opens and closes by itself at its times. Start, currency and limits are fixed from then on; stock changes only by adding or taking units. It cannot become a draft again.',
       confirm: 'Publish',
       done: '“{{title}}” is published: the gate is installed and every edge shows it.',
     },

@@ -1,0 +1,39 @@
+import { devices } from '@playwright/test'
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, signedIn, test } from './support/fixtures'
+import { prefer } from './support/looks'
+import { makeStage, states } from './support/states'
+
+/** web/docs/PAGE-SIZE-THEME.png of every state, for the README. Not a test: `test/e2e/run --project=screenshots`. */
+const folder = join(import.meta.dirname, '../docs')
+const sizes = {
+  desktop: { viewport: { width: 1440, height: 900 } },
+  phone: { ...devices['Pixel 7'], deviceScaleFactor: 1 },
+}
+const bytesMax = 170_000
+const shown =
+  /^(sales|sale-(soon|live|won|sold-out)|log-in|orders|order-(open|paid)|account|operate-(sales|board|edit|actors|limits|dead-letters|order|log))$/
+
+test('a picture of every page in both sizes and themes', async ({ browser, shop }) => {
+  test.setTimeout(600_000)
+  const stage = await makeStage(shop)
+  for (const [size, options] of Object.entries(sizes))
+    for (const theme of ['light', 'dark'] as const)
+      for (const state of states.filter(({ name }) => shown.test(name))) {
+        const who = state.who === 'operator' ? await shop.operator() : stage.shopper
+        const context =
+          state.who === 'nobody'
+            ? await browser.newContext({ baseURL: shop.url, ...options })
+            : await signedIn(browser, who, shop.url, options)
+        const page = await context.newPage()
+        await prefer(page, 'en', theme)
+        await state.open(page, stage)
+        await expect(page.locator('h1')).toBeVisible()
+        await page.waitForLoadState('networkidle', { timeout: 2500 }).catch(() => undefined)
+        const path = join(folder, `${state.name}-${size}-${theme}.png`)
+        await page.screenshot({ path, animations: 'disabled' })
+        expect.soft((await stat(path)).size, path).toBeLessThan(bytesMax)
+        await context.close()
+      }
+})
