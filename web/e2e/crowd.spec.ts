@@ -75,6 +75,9 @@ test('the opening second with 50 open pages and a crowd: every page gets an hone
     '--tokens',
     tokensPath,
   ]
+  const passed = (ms: number) =>
+    expect.poll(() => shop.nowMs(), { timeout: 80_000, intervals: [200] }).toBeGreaterThan(ms)
+  await passed(sale.starts_at_ms - 2000) // the crowd is there when it opens, and stays
   const crowd = spawn(join(programs, 'minishop-load'), [
     ...words,
     '--rate',
@@ -85,12 +88,15 @@ test('the opening second with 50 open pages and a crowd: every page gets an hone
     '--seconds',
     '12',
   ])
-  await expect
-    .poll(() => shop.nowMs(), { timeout: 80_000, intervals: [200] })
-    .toBeGreaterThan(sale.starts_at_ms)
+  let said = ''
+  crowd.stdout.on('data', (part: Buffer) => (said += part.toString()))
+  await passed(sale.starts_at_ms)
   await Promise.all(taps)
   const ends = await Promise.all(pages.map((page) => outcome(page, 60_000)))
   if (crowd.exitCode === null) await once(crowd, 'exit')
+  const answers = (JSON.parse(said) as { answers_by: Record<string, number> }).answers_by
+  expect(answers['201 none'], 'the crowd bought').toBeGreaterThan(0)
+  expect(answers['409 sold_out'], 'and was too late').toBeGreaterThan(0)
   const won = ends.filter((end) => end === 'won').length
   test.info().annotations.push({
     type: 'ends',

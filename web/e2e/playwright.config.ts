@@ -18,6 +18,9 @@ export default defineConfig({
   reporter: [['./support/counts.ts']],
   workers: 1, // two cores, and one of them is the shop's
   retries: 0,
+  // An instance that died fails everything: enough is enough, and the count is still printed.
+  maxFailures: 10,
+  globalTimeout: 20 * 60_000,
   forbidOnly: true,
   timeout: 45_000,
   expect: { timeout: 10_000 },

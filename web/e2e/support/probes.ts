@@ -63,14 +63,25 @@ interface Shift extends PerformanceEntry {
   sources: { node: Node | null }[]
 }
 
-/** Sum of the layout shifts of a page since then (ms of its life) that no input explains, and what moved when. */
+/**
+ * Sum of the layout shifts of a page since then (ms of its life) that no input explains, and what moved when. The page is moved on purpose
+ * at the end: when that shift is told, all before it were, and the probe is known to see.
+ */
 export function layoutShift(page: Page, sinceMs: number): Promise<{ sum: number; what: string }> {
   return page.evaluate(
     (since) =>
       new Promise<{ sum: number; what: string }>((resolve) => {
-        new PerformanceObserver((list) => {
-          const shifts = (list.getEntries() as Shift[]).filter(
-            ({ hadRecentInput, startTime }) => !hadRecentInput && startTime >= since,
+        const seen: Shift[] = []
+        const canary = document.createElement('div')
+        canary.style.height = '150px'
+        let untilMs = Infinity
+        const observer = new PerformanceObserver((list) => {
+          seen.push(...(list.getEntries() as Shift[]))
+          if (!seen.some(({ startTime }) => startTime >= untilMs)) return
+          observer.disconnect()
+          canary.remove()
+          const shifts = seen.filter(
+            ({ hadRecentInput, startTime }) => !hadRecentInput && startTime >= since && startTime < untilMs,
           )
           const what = shifts.map(
             ({ value, startTime, sources }) =>
@@ -82,9 +93,15 @@ export function layoutShift(page: Page, sinceMs: number): Promise<{ sum: number;
                 .join(' | '),
           )
           resolve({ sum: shifts.reduce((sum, { value }) => sum + value, 0), what: what.join('\n') })
-        }).observe({ type: 'layout-shift', buffered: true })
-        // Without a shift nothing is told: two frames later there was none.
-        requestAnimationFrame(() => requestAnimationFrame(() => resolve({ sum: 0, what: '' })))
+        })
+        observer.observe({ type: 'layout-shift', buffered: true })
+        requestAnimationFrame(() =>
+          requestAnimationFrame(() => {
+            untilMs = performance.now()
+            scrollTo(0, 0)
+            document.body.prepend(canary)
+          }),
+        )
       }),
     sinceMs,
   )
