@@ -13,7 +13,7 @@ const tabsEach = 2
 const pagesCount = shoppersCount * tabsEach
 const atOnce = 5
 const stock = 600 // for some pages and some of the crowd, not for everybody
-const opensInMs = 20_000
+const opensInMsMin = 20_000
 const crowdCount = 2000
 
 /** A user's number, out of the token that says so. */
@@ -48,7 +48,7 @@ test('the opening second with 50 open pages and a crowd: every page gets an hone
   browser,
   shop,
 }) => {
-  test.setTimeout(180_000)
+  test.setTimeout(300_000)
   const tokens = (await shop.instance.minishop('tokens', String(shoppersCount + crowdCount)))
     .trim()
     .split('\n')
@@ -56,12 +56,15 @@ test('the opening second with 50 open pages and a crowd: every page gets an hone
   await writeFile(tokensPath, tokens.slice(shoppersCount).join('\n') + '\n')
   const shoppers = tokens.slice(0, shoppersCount).map(userOf)
   const pages: Page[] = []
+  const beganMs = performance.now()
   for (let first = 0; first < shoppersCount; first += atOnce)
     pages.push(
       ...(
         await Promise.all(shoppers.slice(first, first + atOnce).map((who) => open(browser, shop, who)))
       ).flat(),
     )
+  // Going to the sale is less work than opening the shop was; how long both take is the machine's.
+  const opensInMs = opensInMsMin + Math.round((performance.now() - beganMs) / 2)
   const sale = await shop.sale({ stock_total: stock, opensInMs })
   await Promise.all(pages.map((page) => goTo(page, sale.sale_id)))
   expect(await shop.nowMs(), 'all pages are open before the sale is').toBeLessThan(sale.starts_at_ms)
@@ -76,7 +79,7 @@ test('the opening second with 50 open pages and a crowd: every page gets an hone
     tokensPath,
   ]
   const passed = (ms: number) =>
-    expect.poll(() => shop.nowMs(), { timeout: 80_000, intervals: [200] }).toBeGreaterThan(ms)
+    expect.poll(() => shop.nowMs(), { timeout: 150_000, intervals: [200] }).toBeGreaterThan(ms)
   await passed(sale.starts_at_ms - 2000) // the crowd is there when it opens, and stays
   const crowd = spawn(join(programs, 'minishop-load'), [
     ...words,
