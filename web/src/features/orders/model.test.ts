@@ -12,6 +12,7 @@ import {
   phaseOf,
   toneOf,
   wasDeclined,
+  withPayment,
 } from './model'
 import { orderOf } from './samples'
 
@@ -42,7 +43,7 @@ describe('what can be done follows from the status, for every status and history
     '%s after [%s]',
     (status, history, order) => {
       const isOpen = status === 'reserved' || status === 'pending_payment'
-      const isPaying = status === 'pending_payment' && history.includes('pending')
+      const isPaying = status === 'pending_payment' && /pending|captured/.test(history)
       expect(isCancellable(order)).toBe(isOpen)
       expect(phaseOf(order)).toBe(isPaying ? 'paying' : status)
       expect(isPayable(order, 101_500)).toBe(isOpen && !isPaying)
@@ -52,6 +53,21 @@ describe('what can be done follows from the status, for every status and history
       expect(toneOf(phaseOf(order))).toBeTruthy()
     },
   )
+})
+
+describe('a payment that has begun is part of the order before the order is asked for again', () => {
+  const begun = { payment_id: 'b'.repeat(32), status: 'pending' as const }
+  it.each(['reserved', 'pending_payment'] as OrderStatus[])('%s: another is not offered', (status) => {
+    // The payment before it is long begun: only the new one's moment says that the provider is not slow.
+    const order = withPayment(orderOf(status, ['declined', 'pending']), begun, 400_000)
+    expect(phaseOf(order)).toBe('paying')
+    expect(isPayable(order, 401_000)).toBe(false)
+  })
+  it('is there once, and as the order shows it', () => {
+    const order = orderOf('paid', ['captured'])
+    expect(withPayment(order, { ...begun, payment_id: '0'.repeat(32) }, 1)).toBe(order)
+    expect(withPayment(orderOf('cancelled'), begun, 1).status).toBe('cancelled')
+  })
 })
 
 describe('a provider that says nothing does not hold the order up', () => {

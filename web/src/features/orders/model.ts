@@ -1,14 +1,24 @@
 /** What an order's state means for its owner: what is said, what can be done, how soon to look again. Pure. */
 import { nextPollMs } from '@/shared/lib/pacing'
-import type { Order, OrderStatus, PaymentStatus } from '@/shared/api/types'
+import type { Order, OrderStatus, Payment, PaymentStatus } from '@/shared/api/types'
 
-/** A status, and `paying`: pending, with a payment that the provider has not decided. */
+/** A status, and `paying`: pending, with a payment that the provider has not decided, or whose decision the order does not show yet. */
 export type Phase = OrderStatus | 'paying'
 
 export function phaseOf(order: Order): Phase {
-  if (order.status === 'pending_payment' && order.payments.some((payment) => payment.status === 'pending'))
-    return 'paying'
-  return order.status
+  const isUnderWay = order.payments.some(({ status }) => status === 'pending' || status === 'captured')
+  return order.status === 'pending_payment' && isUnderWay ? 'paying' : order.status
+}
+
+/** The order as it is once this payment has begun, until it is asked for again. Only a written order takes payments. */
+export function withPayment(order: Order, payment: Payment, nowMs: number): Order {
+  if (order.payments.some(({ payment_id }) => payment_id === payment.payment_id)) return order
+  return {
+    ...order,
+    status: order.status === 'reserved' ? 'pending_payment' : order.status,
+    payments: [...order.payments, payment],
+    timeline: [...order.timeline, { at_ms: nowMs, event: 'payment_created', actor: 'shopper' }],
+  }
 }
 
 export type Tone = 'info' | 'good' | 'warn' | 'bad' | 'plain'

@@ -37,7 +37,7 @@ export function useLogIn() {
       client.setQueryData(sessionQuery.queryKey, session)
       forgetLogOutDue()
       sayFarewell(null)
-      sessionHint.set()
+      sessionHint.set(session.user.user_id)
     },
   })
 }

@@ -2,7 +2,7 @@ import { request } from '@/shared/api/client'
 import { ApiError } from '@/shared/api/error'
 import { forgetShopper } from '@/shared/api/persist'
 import { sessionHint } from '@/shared/api/sessionHint'
-import { clearAttempts, del } from '@/shared/lib/storage'
+import { clearAttempts } from '@/shared/lib/storage'
 import { useMutation, useQueryClient, type QueryClient } from '@tanstack/react-query'
 import { sayFarewell, type Farewell } from '../farewell'
 
@@ -55,7 +55,7 @@ export async function finishLogOut(): Promise<void> {
 export async function leave(client: QueryClient, farewell: Farewell): Promise<void> {
   sayFarewell(farewell)
   sessionHint.clear()
-  await Promise.all([clearAttempts(), del('payments'), forgetShopper(client)])
+  await Promise.all([clearAttempts(), forgetShopper(client)])
 }
 
 /** Works without a network too: what is here goes at once, the server hears of it as soon as it can. */
