@@ -1,4 +1,5 @@
 import { sessionHint } from '@/shared/api/sessionHint'
+import { useServerClock } from '@/shared/lib/serverClockStore'
 import { clearAttempts } from '@/shared/lib/storage'
 import { renderPage } from '@/test/renderPage'
 import { screen, waitFor } from '@testing-library/react'
@@ -93,6 +94,14 @@ describe('the ticket says what it is, and where it stands', () => {
   })
 })
 
+it('a device clock that is hours ahead hides no payment, with the server’s clock known or not', async () => {
+  useServerClock.setState({ estimate: null })
+  server.use(http.get('*/api/v1/time', () => HttpResponse.error()))
+  order = fresh('pending_payment', [], { pay_before_ms: Date.now() - 3_600_000 })
+  await show()
+  expect(await payButton()).toBeEnabled()
+})
+
 describe('one tap is one payment', () => {
   it('sends the chosen outcome, then waits for the provider', async () => {
     onPayment(() => {
@@ -154,7 +163,10 @@ describe('one tap is one payment', () => {
     await show()
     await payButton()
     await beginAttempt(ORDER_ID, { key: 'pay-other-tab', outcome: 'decline' })
-    onPayment(() => HttpResponse.json({ payment_id: '0', status: 'pending' }, { status: 201 }))
+    onPayment(() => {
+      order = fresh('pending_payment', ['pending'])
+      return HttpResponse.json({ payment_id: '0', status: 'pending' }, { status: 201 })
+    })
     await userEvent.click(await payButton())
     expect(await screen.findByText(/has not decided yet/)).toBeVisible()
     expect(keys).toEqual(['pay-other-tab'])
@@ -166,6 +178,7 @@ describe('one tap is one payment', () => {
         void clearAttempts()
         return problem(503, 'busy')
       }
+      order = fresh('pending_payment', ['pending'])
       return HttpResponse.json({ payment_id: '0', status: 'pending' }, { status: 201 })
     })
     await show()
@@ -234,6 +247,30 @@ describe('cancelling asks first', () => {
     await userEvent.click(await screen.findByRole('button', { name: 'Cancel the order' }))
     expect(await screen.findByText(/This order was cancelled/)).toBeVisible()
     expect(screen.queryByRole('button', { name: 'Cancel this order' })).toBeNull()
+  })
+
+  it('stays while it is sent: nothing there looks as if it could be called back', async () => {
+    let answer = (): void => undefined
+    const answered = new Promise<void>((resolve) => (answer = resolve))
+    server.use(
+      http.post('*/api/v1/orders/:id/cancel', async () => {
+        await answered
+        return problem(409, 'limit_exceeded')
+      }),
+    )
+    await show()
+    await userEvent.click(await screen.findByRole('button', { name: 'Cancel this order' }))
+    await userEvent.click(await screen.findByRole('button', { name: 'Cancel the order' }))
+    await userEvent.keyboard('{Escape}')
+    expect(screen.getByRole('dialog')).toBeVisible()
+    expect(screen.getByRole('button', { name: 'Keep the order' })).toBeDisabled()
+    answer()
+    expect(await screen.findByText(/Something went wrong on our side/)).toBeVisible()
+    await waitFor(() => expect(screen.getByRole('button', { name: 'Keep the order' })).toBeEnabled())
+    await userEvent.click(screen.getByRole('button', { name: 'Keep the order' }))
+    await userEvent.click(await screen.findByRole('button', { name: 'Cancel this order' }))
+    expect(await screen.findByRole('dialog')).toBeVisible()
+    expect(screen.queryByText(/Something went wrong/)).toBeNull()
   })
 
   it('says how it stands when it was too late', async () => {

@@ -22,7 +22,7 @@ export function PayBox({
   order: Order
   payment: ReturnType<typeof usePayment>
   isOnline: boolean
-  nowMs: number
+  nowMs: number | null
 }) {
   const { t, i18n } = useTranslation('orders')
   const [outcome, setOutcome] = useState<Outcome>('succeed')

@@ -48,6 +48,7 @@ describe('what can be done follows from the status, for every status and history
       expect(phaseOf(order)).toBe(isPaying ? 'paying' : status)
       expect(isPayable(order, 101_500)).toBe(isOpen && !isPaying)
       expect(isPayable(order, order.pay_before_ms)).toBe(false)
+      expect(isPayable(order, null)).toBe(isOpen && !isPaying)
       expect(isRefundDue(order)).toBe(history.includes('refund_due'))
       expect(wasDeclined(order)).toBe(status === 'pending_payment' && history === 'declined')
       expect(toneOf(phaseOf(order))).toBeTruthy()

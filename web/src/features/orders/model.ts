@@ -62,14 +62,24 @@ export function isCancellable(order: Order): boolean {
 const SLOW_PROVIDER_MS = 15_000
 
 /** The provider has been silent so long that its owner may start another payment; one of two captures goes back. */
-export function isProviderSlow(order: Order, nowMs: number): boolean {
+export function isProviderSlow(order: Order, nowMs: number | null): boolean {
+  if (nowMs === null) return false
   const begun = order.timeline.findLast((entry) => entry.event === 'payment_created')
   return phaseOf(order) === 'paying' && begun !== undefined && nowMs - begun.at_ms > SLOW_PROVIDER_MS
 }
 
-export function isPayable(order: Order, nowMs: number): boolean {
-  if (!isOpen(order) || nowMs >= order.pay_before_ms) return false
-  return phaseOf(order) !== 'paying' || isProviderSlow(order, nowMs)
+/** True once the time to pay is over for sure. While server time is not known (null), the server decides. */
+function isPastDeadline(order: Order, nowMs: number | null): boolean {
+  return nowMs !== null && nowMs >= order.pay_before_ms
+}
+
+/** Its time to pay runs. */
+export function isTicking(order: Order, nowMs: number | null): boolean {
+  return isOpen(order) && !isPastDeadline(order, nowMs)
+}
+
+export function isPayable(order: Order, nowMs: number | null): boolean {
+  return isTicking(order, nowMs) && (phaseOf(order) !== 'paying' || isProviderSlow(order, nowMs))
 }
 
 /** The last try was declined, and nothing has come of the order since. */

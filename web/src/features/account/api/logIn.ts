@@ -1,5 +1,6 @@
 import { request } from '@/shared/api/client'
 import type { ApiError } from '@/shared/api/error'
+import { forgetPrivate } from '@/shared/api/forget'
 import { sessionQuery } from '@/shared/api/session'
 import { sessionHint } from '@/shared/api/sessionHint'
 import type { User } from '@/shared/api/types'
@@ -33,7 +34,7 @@ export function useLogIn() {
   return useMutation<SessionAnswer, ApiError, Credentials>({
     mutationFn: logIn,
     onSuccess: (session) => {
-      client.removeQueries({ predicate: (query) => query.meta?.private === true })
+      forgetPrivate(client)
       client.setQueryData(sessionQuery.queryKey, session)
       forgetLogOutDue()
       sayFarewell(null)
