@@ -2,7 +2,8 @@ import { forgetShopper } from '@/shared/api/persist'
 import { sessionHint } from '@/shared/api/sessionHint'
 import { useQueryClient } from '@tanstack/react-query'
 import { useEffect } from 'react'
-import { finishLogOut } from './api/logOut'
+import { logInKey } from './api/logIn'
+import { keepFinishingLogOut } from './api/logOut'
 
 const UNKNOWN = ''
 
@@ -22,10 +23,5 @@ export function useLeaving(): void {
       if (isOther) void forgetShopper(client)
     })
   }, [client])
-  useEffect(() => {
-    const finish = (): void => void finishLogOut()
-    finish()
-    window.addEventListener('online', finish)
-    return () => window.removeEventListener('online', finish)
-  }, [])
+  useEffect(() => keepFinishingLogOut(() => client.isMutating({ mutationKey: logInKey }) > 0), [client])
 }

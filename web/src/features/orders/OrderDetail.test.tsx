@@ -87,6 +87,14 @@ describe('the ticket says what it is, and where it stands', () => {
     expect(await screen.findByText(/Your reservation is safe/)).toBeVisible()
   })
 
+  it('tries again by itself, as it says, and stays calm meanwhile', async () => {
+    server.use(http.get('*/api/v1/orders/:id', () => HttpResponse.error(), { once: true }))
+    await show()
+    expect(await screen.findByText(/tries again by itself/)).toBeVisible()
+    expect(await screen.findByText('Espresso machine', {}, { timeout: 4000 })).toBeVisible()
+    expect(screen.queryByText(/tries again by itself/)).toBeNull()
+  })
+
   it('tells somebody else’s order from a failure', async () => {
     server.use(http.get('*/api/v1/orders/:id', () => problem(404, 'not_found')))
     await show()

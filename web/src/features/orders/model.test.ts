@@ -91,12 +91,18 @@ describe('a provider that says nothing does not hold the order up', () => {
 
 describe('the page looks again while something can change by itself', () => {
   it.each([
-    ['reserved', [], IN_TIME, 500],
+    ['reserved', [], 104_999, 500],
+    ['reserved', [], 105_000, 1000],
+    ['reserved', [], 120_000, 2000],
+    ['reserved', [], 160_000, 5000],
+    ['reserved', [], 9_000_000, 5000],
     ['pending_payment', ['pending'], 102_000, 1000],
     ['pending_payment', ['pending'], IN_TIME, 3000],
     ['pending_payment', [], IN_TIME, 15_000],
     ['pending_payment', [], 998_000, 2400],
-    ['pending_payment', [], 2_000_000, 500],
+    ['pending_payment', [], 1_001_000, 500],
+    ['pending_payment', [], 1_010_000, 1000],
+    ['pending_payment', [], 2_000_000, 5000],
     ['paid', ['captured'], IN_TIME, null],
     ['paid', ['captured', 'refund_due'], IN_TIME, 3000],
     ['cancelled', ['refund_due'], IN_TIME, 3000],

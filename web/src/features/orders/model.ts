@@ -120,20 +120,26 @@ export function knownActor(actor: string): KnownActor | null {
   return actors.find((known) => known === actor) ?? null
 }
 
-const SOON_MS = 500
 const PAYING_MS = 1000
 const REFUND_MS = 3000
 const CALM_MS = 15_000
 const AFTER_EXPIRY_MS = 400
 
+/** Something is due at any moment: soon at first; ever calmer while it does not come, since the shop is ill then. In steps, so that a timer stays. */
+function dueAgainMs(sinceMs: number): number {
+  if (sinceMs < 5000) return 500
+  if (sinceMs < 20_000) return 1000
+  return sinceMs < 60_000 ? 2000 : 5000
+}
+
 /** ms until the order is worth another look; null = it will not change by itself. */
 export function lookAgainMs(order: Order, nowMs: number): number | null {
-  if (order.status === 'reserved') return SOON_MS
+  if (order.status === 'reserved') return dueAgainMs(nowMs - (order.timeline[0]?.at_ms ?? nowMs))
   if (phaseOf(order) === 'paying') return isProviderSlow(order, nowMs) ? REFUND_MS : PAYING_MS
   if (isRefundDue(order)) return REFUND_MS
   if (order.status !== 'pending_payment') return null
   const leftMs = order.pay_before_ms - nowMs + AFTER_EXPIRY_MS
-  return Math.min(CALM_MS, Math.max(SOON_MS, leftMs))
+  return Math.min(CALM_MS, Math.max(dueAgainMs(-leftMs), leftMs))
 }
 
 interface Asked {

@@ -2,6 +2,7 @@ import { hashKey, queryOptions, useQuery, type QueryClient } from '@tanstack/rea
 import { useSyncExternalStore } from 'react'
 import { request } from './client'
 import { ApiError } from './error'
+import { firstLoadMs, useFirstLoadError } from './firstLoad'
 import { forgetPrivate } from './forget'
 import { sessionHint } from './sessionHint'
 import type { User } from './types'
@@ -45,6 +46,7 @@ export const sessionQuery = queryOptions({
     }
   },
   staleTime: ({ state }) => (isOfHint(state.data) ? FRESH_MS : 0),
+  refetchInterval: ({ state }) => firstLoadMs(state),
   meta: { offline: true, private: true },
 })
 
@@ -64,11 +66,12 @@ export function useSession(): SessionState {
   )
   const isHinted = who !== null
   const session = useQuery({ ...sessionQuery, enabled: isHinted })
+  const failure = useFirstLoadError(session)
   const data = isOfHint(session.data) ? session.data : undefined
   return {
     user: isHinted ? (data?.user ?? null) : null,
-    isPending: isHinted && data === undefined && !session.error && session.fetchStatus !== 'paused',
-    error: isHinted && data === undefined ? (session.error ?? session.failureReason) : null,
+    isPending: isHinted && data === undefined && !failure && session.fetchStatus !== 'paused',
+    error: isHinted && data === undefined ? (failure ?? session.failureReason) : null,
     retry: () => void session.refetch(),
   }
 }

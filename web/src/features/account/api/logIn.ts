@@ -8,6 +8,8 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { sayFarewell } from '../farewell'
 import { forgetLogOutDue } from './logOut'
 
+export const logInKey = ['log-in']
+
 export interface Credentials {
   username: string
   password: string
@@ -32,6 +34,7 @@ export async function logIn(credentials: Credentials): Promise<SessionAnswer> {
 export function useLogIn() {
   const client = useQueryClient()
   return useMutation<SessionAnswer, ApiError, Credentials>({
+    mutationKey: logInKey,
     mutationFn: logIn,
     onSuccess: (session) => {
       forgetPrivate(client)
