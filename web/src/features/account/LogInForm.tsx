@@ -35,7 +35,10 @@ export function LogInForm({ onDone }: { onDone: () => void }) {
   return (
     <form noValidate onSubmit={submit} className="grid gap-5">
       {farewell && !logIn.error && (
-        <Notice tone={farewell === 'loggedOutHere' ? 'warn' : 'good'} isLive>
+        <Notice
+          tone={farewell === 'loggedOutHere' || farewell === 'perhapsRegistered' ? 'warn' : 'good'}
+          isLive
+        >
           {t(`farewell.${farewell}`)}
         </Notice>
       )}

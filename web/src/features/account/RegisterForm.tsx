@@ -33,7 +33,7 @@ export function RegisterForm({ onDone, onMade }: { onDone: () => void; onMade: (
       onError: (error) => {
         if (!isCertain && error.status === 401) taken()
         else {
-          sayFarewell('registered')
+          sayFarewell(isCertain ? 'registered' : 'perhapsRegistered')
           onMade()
         }
       },

@@ -6,7 +6,8 @@ import userEvent from '@testing-library/user-event'
 import { http, HttpResponse } from 'msw'
 import { setupServer } from 'msw/node'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { finishLogOut } from './api/logOut'
+import { finishLogOut, keepFinishingLogOut } from './api/logOut'
+import { sayFarewell, useFarewell } from './farewell'
 import { LogInForm } from './LogInForm'
 import { LogOutButton } from './LogOutButton'
 import { PasswordForm } from './PasswordForm'
@@ -105,7 +106,7 @@ describe('registering', () => {
     await fill('änna', 'short')
     await userEvent.click(screen.getByRole('button', { name: 'Make the account' }))
     expect(screen.getByText(/Only letters/)).toBeVisible()
-    expect(screen.getByText('At least 8 characters, please.')).toBeVisible()
+    expect(screen.getByText(/At least 8 letters or digits, please/)).toBeVisible()
   })
 
   it('says that a name is taken, at the name', async () => {
@@ -133,6 +134,25 @@ describe('registering', () => {
     await userEvent.click(screen.getByRole('button', { name: 'Make the account' }))
     await waitFor(() => expect(done).toHaveBeenCalledOnce())
   })
+})
+
+it('does not say that an account is made of which it is not known', async () => {
+  let tries = 0
+  server.use(
+    http.post('*/api/v1/accounts', () =>
+      ++tries === 1 ? HttpResponse.error() : problem(409, 'username_taken'),
+    ),
+    http.post('*/api/v1/sessions', () => problem(503, 'busy')),
+  )
+  const made = vi.fn()
+  await renderPage(<RegisterForm onDone={vi.fn()} onMade={made} />)
+  await fill('anna', 'correct horse')
+  await userEvent.click(screen.getByRole('button', { name: 'Make the account' }))
+  await screen.findByText(/cannot be reached/)
+  await userEvent.click(screen.getByRole('button', { name: 'Make the account' }))
+  await waitFor(() => expect(made).toHaveBeenCalledOnce())
+  expect(useFarewell.getState().farewell).toBe('perhapsRegistered')
+  sayFarewell(null)
 })
 
 describe('leaving', () => {
@@ -165,6 +185,34 @@ describe('leaving', () => {
     await finishLogOut()
     await finishLogOut()
     expect(ended).toHaveBeenCalledOnce()
+  })
+
+  it('tells a busy shop of the log-out again by itself, not sooner than it wants', async () => {
+    const asked: number[] = []
+    server.use(
+      http.delete('*/api/v1/sessions/current', () => {
+        asked.push(performance.now())
+        return asked.length < 3
+          ? problem(503, 'busy', { retry_after_ms: 5000 })
+          : new HttpResponse(null, { status: 204 })
+      }),
+    )
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'], shouldAdvanceTime: true })
+    localStorage.setItem('minishop.log_out_due', '1')
+    let isLoggingIn = false
+    const stop = keepFinishingLogOut(() => isLoggingIn)
+    await vi.advanceTimersByTimeAsync(1000)
+    await vi.waitFor(() => expect(asked).toHaveLength(1))
+    isLoggingIn = true
+    await vi.advanceTimersByTimeAsync(8000)
+    expect(asked).toHaveLength(1)
+    isLoggingIn = false
+    await vi.advanceTimersByTimeAsync(40_000)
+    await vi.waitFor(() => expect(localStorage.getItem('minishop.log_out_due')).toBeNull())
+    expect(asked).toHaveLength(3)
+    expect((asked[2] ?? 0) - (asked[1] ?? 0)).toBeGreaterThanOrEqual(5000)
+    stop()
+    vi.useRealTimers()
   })
 
   it('never ends the session of who logged in since', async () => {

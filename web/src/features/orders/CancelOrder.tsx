@@ -16,10 +16,13 @@ export function CancelOrder({ order, isOnline }: { order: Order; isOnline: boole
   const cancel = useCancelOrder(order.order_id)
   const isTooLate = cancel.error?.code === 'invalid_state'
 
-  const settle = (): void => {
-    setAsking(false)
-    // The button may be gone with the state: whoever works by keyboard goes on at the top of the page.
-    window.setTimeout(() => document.querySelector('h1')?.focus({ preventScroll: true }), 50)
+  const ask = (): void => {
+    cancel.reset()
+    setAsking(true)
+  }
+  // What is sent cannot be called back: the question stays until it is answered.
+  const close = (): void => {
+    if (!cancel.isPending) setAsking(false)
   }
   return (
     <>
@@ -29,16 +32,11 @@ export function CancelOrder({ order, isOnline }: { order: Order; isOnline: boole
         </Notice>
       )}
       {isCancellable(order) && (
-        <Button tone="danger" disabled={!isOnline} onClick={() => setAsking(true)}>
+        <Button tone="danger" disabled={!isOnline} onClick={ask}>
           {t('cancel.open')}
         </Button>
       )}
-      <Dialog
-        isOpen={isAsking}
-        onClose={() => setAsking(false)}
-        title={t('cancel.title')}
-        description={t('cancel.text')}
-      >
+      <Dialog isOpen={isAsking} onClose={close} title={t('cancel.title')} description={t('cancel.text')}>
         {cancel.error && !isTooLate && (
           <div className="mb-4">
             <Notice tone="bad" isLive>
@@ -47,15 +45,17 @@ export function CancelOrder({ order, isOnline }: { order: Order; isOnline: boole
           </div>
         )}
         <div className="flex flex-wrap justify-end gap-3">
-          <Button onClick={() => setAsking(false)}>{t('cancel.keep')}</Button>
+          <Button disabled={cancel.isPending} onClick={close}>
+            {t('cancel.keep')}
+          </Button>
           <Button
             tone="danger"
             isBusy={cancel.isPending}
             onClick={() =>
               cancel.mutate(undefined, {
-                onSuccess: settle,
+                onSuccess: () => setAsking(false),
                 onError: (error) => {
-                  if (error.code === 'invalid_state') settle()
+                  if (error.code === 'invalid_state') setAsking(false)
                 },
               })
             }

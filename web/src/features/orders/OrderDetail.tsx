@@ -1,3 +1,4 @@
+import { useFirstLoadError } from '@/shared/api/firstLoad'
 import { useOnline } from '@/shared/lib/useOnline'
 import { ButtonLink } from '@/shared/ui/Button'
 import { Empty, Loading } from '@/shared/ui/Page'
@@ -18,6 +19,7 @@ export function OrderDetail({ orderId }: { orderId: string }) {
   const { t } = useTranslation('orders')
   const isOnline = useOnline()
   const query = useOrder(orderId)
+  const error = useFirstLoadError(query)
   const payment = usePayment(orderId)
   const order = query.data
   const now = useNow(order !== undefined && isOpen(order))
@@ -29,7 +31,6 @@ export function OrderDetail({ orderId }: { orderId: string }) {
       </Empty>
     )
   if (!order) {
-    const error = query.error ?? (query.fetchStatus === 'paused' ? query.failureReason : null)
     if (error) return <ProblemNotice error={error} onRetry={() => void query.refetch()} />
     return <Loading rows={2} className="h-64" />
   }

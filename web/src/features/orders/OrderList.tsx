@@ -1,3 +1,4 @@
+import { useFirstLoadError } from '@/shared/api/firstLoad'
 import { useOnline } from '@/shared/lib/useOnline'
 import { Button, ButtonLink } from '@/shared/ui/Button'
 import { Empty, Loading } from '@/shared/ui/Page'
@@ -14,10 +15,10 @@ export function OrderList() {
   const { t: common } = useTranslation()
   const isOnline = useOnline()
   const orders = useOrders()
+  const error = useFirstLoadError(orders)
   const all = orders.data?.pages.flatMap((page) => page.orders) ?? []
   const now = useNow(all.some(isOpen))
   if (!orders.data) {
-    const error = orders.error ?? (orders.fetchStatus === 'paused' ? orders.failureReason : null)
     if (error) return <ProblemNotice error={error} onRetry={() => void orders.refetch()} />
     return <Loading className="h-28" />
   }

@@ -1,15 +1,15 @@
 import type { Order } from '@/shared/api/types'
 import { formatMoney } from '@/shared/lib/money'
 import { formatMoment } from '@/shared/lib/time'
+import { Countdown } from '@/shared/ui/Countdown'
 import { Badge } from '@/shared/ui/Notice'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
-import { Countdown } from './Countdown'
-import { isOpen, phaseOf, toneOf } from './model'
+import { isTicking, phaseOf, toneOf } from './model'
 import { SaleTitle } from './SaleTitle'
 
 /** One order as a ticket; the whole of it leads to the order. */
-export function OrderRow({ order, nowMs }: { order: Order; nowMs: number }) {
+export function OrderRow({ order, nowMs }: { order: Order; nowMs: number | null }) {
   const { t, i18n } = useTranslation('orders')
   const phase = phaseOf(order)
   const reserved = order.timeline[0]
@@ -18,9 +18,9 @@ export function OrderRow({ order, nowMs }: { order: Order; nowMs: number }) {
       <div className="min-w-0 p-4 sm:p-5">
         <p className="mb-1 flex flex-wrap items-center gap-x-3 gap-y-1">
           <Badge tone={toneOf(phase)}>{t(`status.${phase}`)}</Badge>
-          {isOpen(order) && order.pay_before_ms > nowMs && (
+          {isTicking(order, nowMs) && (
             <span className="text-sm font-semibold text-warn">
-              {t('payWithin')} <Countdown leftMs={order.pay_before_ms - nowMs} />
+              {t('payWithin')} <Countdown untilMs={order.pay_before_ms} />
             </span>
           )}
         </p>

@@ -1,16 +1,16 @@
 import type { Order } from '@/shared/api/types'
 import { formatMoney } from '@/shared/lib/money'
 import { formatMoment } from '@/shared/lib/time'
+import { Countdown } from '@/shared/ui/Countdown'
 import { Badge } from '@/shared/ui/Notice'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
-import { Countdown } from './Countdown'
-import { isOpen, isRefundDue, phaseOf, toneOf, wasDeclined } from './model'
+import { isRefundDue, isTicking, phaseOf, toneOf, wasDeclined } from './model'
 import { SaleTitle } from './SaleTitle'
 
 /** The order as what it is: a ticket, with a stub that says how much and which one. */
-export function OrderTicket({ order, nowMs }: { order: Order; nowMs: number }) {
+export function OrderTicket({ order, nowMs }: { order: Order; nowMs: number | null }) {
   const { t, i18n } = useTranslation('orders')
   const money = (cents: number): string => formatMoney(cents, order.currency, i18n.language)
   return (
@@ -58,7 +58,7 @@ function Holes() {
 }
 
 /** Where it stands, in words; read out whenever it changes. */
-function Standing({ order, nowMs }: { order: Order; nowMs: number }) {
+function Standing({ order, nowMs }: { order: Order; nowMs: number | null }) {
   const { t } = useTranslation('orders')
   const phase = phaseOf(order)
   return (
@@ -73,9 +73,12 @@ function Standing({ order, nowMs }: { order: Order; nowMs: number }) {
         )}
         {isRefundDue(order) && <p className="mt-1 text-warn">{t('explain.refundDue')}</p>}
       </div>
-      {isOpen(order) && order.pay_before_ms > nowMs && (
+      {isTicking(order, nowMs) && (
         <p className="mt-3 font-semibold text-warn">
-          {t('payWithin')} <Countdown leftMs={order.pay_before_ms - nowMs} className="text-2xl" />
+          {t('payWithin')}{' '}
+          <span role="timer">
+            <Countdown untilMs={order.pay_before_ms} isSpoken className="text-2xl" />
+          </span>
         </p>
       )}
     </div>

@@ -7,7 +7,7 @@ import { problemText } from '@/shared/ui/Problem'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { usePayment } from './api/payOrder'
-import { isUndecided, type Outcome } from './attempt'
+import { isUndecided, NotKept, type Outcome } from './attempt'
 import { isProviderSlow } from './model'
 
 const outcomes: readonly Outcome[] = ['succeed', 'decline', 'hang']
@@ -22,7 +22,7 @@ export function PayBox({
   order: Order
   payment: ReturnType<typeof usePayment>
   isOnline: boolean
-  nowMs: number
+  nowMs: number | null
 }) {
   const { t, i18n } = useTranslation('orders')
   const [outcome, setOutcome] = useState<Outcome>('succeed')
@@ -83,6 +83,7 @@ function PayProblem({ payment }: { payment: ReturnType<typeof usePayment> }) {
   )
 
   function refusal(): string {
+    if (payment.error instanceof NotKept) return t('pay.notKept')
     if (payment.error?.code === 'invalid_state') return t('pay.tooLate')
     if (payment.error?.code === 'limit_exceeded') return t('pay.tooOften')
     return payment.error ? problemText(common, payment.error) : ''

@@ -12,6 +12,7 @@ import {
   phaseOf,
   toneOf,
   wasDeclined,
+  withPayment,
 } from './model'
 import { orderOf } from './samples'
 
@@ -42,16 +43,32 @@ describe('what can be done follows from the status, for every status and history
     '%s after [%s]',
     (status, history, order) => {
       const isOpen = status === 'reserved' || status === 'pending_payment'
-      const isPaying = status === 'pending_payment' && history.includes('pending')
+      const isPaying = status === 'pending_payment' && /pending|captured/.test(history)
       expect(isCancellable(order)).toBe(isOpen)
       expect(phaseOf(order)).toBe(isPaying ? 'paying' : status)
       expect(isPayable(order, 101_500)).toBe(isOpen && !isPaying)
       expect(isPayable(order, order.pay_before_ms)).toBe(false)
+      expect(isPayable(order, null)).toBe(isOpen && !isPaying)
       expect(isRefundDue(order)).toBe(history.includes('refund_due'))
       expect(wasDeclined(order)).toBe(status === 'pending_payment' && history === 'declined')
       expect(toneOf(phaseOf(order))).toBeTruthy()
     },
   )
+})
+
+describe('a payment that has begun is part of the order before the order is asked for again', () => {
+  const begun = { payment_id: 'b'.repeat(32), status: 'pending' as const }
+  it.each(['reserved', 'pending_payment'] as OrderStatus[])('%s: another is not offered', (status) => {
+    // The payment before it is long begun: only the new one's moment says that the provider is not slow.
+    const order = withPayment(orderOf(status, ['declined', 'pending']), begun, 400_000)
+    expect(phaseOf(order)).toBe('paying')
+    expect(isPayable(order, 401_000)).toBe(false)
+  })
+  it('is there once, and as the order shows it', () => {
+    const order = orderOf('paid', ['captured'])
+    expect(withPayment(order, { ...begun, payment_id: '0'.repeat(32) }, 1)).toBe(order)
+    expect(withPayment(orderOf('cancelled'), begun, 1).status).toBe('cancelled')
+  })
 })
 
 describe('a provider that says nothing does not hold the order up', () => {
@@ -74,12 +91,18 @@ describe('a provider that says nothing does not hold the order up', () => {
 
 describe('the page looks again while something can change by itself', () => {
   it.each([
-    ['reserved', [], IN_TIME, 500],
+    ['reserved', [], 104_999, 500],
+    ['reserved', [], 105_000, 1000],
+    ['reserved', [], 120_000, 2000],
+    ['reserved', [], 160_000, 5000],
+    ['reserved', [], 9_000_000, 5000],
     ['pending_payment', ['pending'], 102_000, 1000],
     ['pending_payment', ['pending'], IN_TIME, 3000],
     ['pending_payment', [], IN_TIME, 15_000],
     ['pending_payment', [], 998_000, 2400],
-    ['pending_payment', [], 2_000_000, 500],
+    ['pending_payment', [], 1_001_000, 500],
+    ['pending_payment', [], 1_010_000, 1000],
+    ['pending_payment', [], 2_000_000, 5000],
     ['paid', ['captured'], IN_TIME, null],
     ['paid', ['captured', 'refund_due'], IN_TIME, 3000],
     ['cancelled', ['refund_due'], IN_TIME, 3000],

@@ -1,14 +1,24 @@
 /** What an order's state means for its owner: what is said, what can be done, how soon to look again. Pure. */
 import { nextPollMs } from '@/shared/lib/pacing'
-import type { Order, OrderStatus, PaymentStatus } from '@/shared/api/types'
+import type { Order, OrderStatus, Payment, PaymentStatus } from '@/shared/api/types'
 
-/** A status, and `paying`: pending, with a payment that the provider has not decided. */
+/** A status, and `paying`: pending, with a payment that the provider has not decided, or whose decision the order does not show yet. */
 export type Phase = OrderStatus | 'paying'
 
 export function phaseOf(order: Order): Phase {
-  if (order.status === 'pending_payment' && order.payments.some((payment) => payment.status === 'pending'))
-    return 'paying'
-  return order.status
+  const isUnderWay = order.payments.some(({ status }) => status === 'pending' || status === 'captured')
+  return order.status === 'pending_payment' && isUnderWay ? 'paying' : order.status
+}
+
+/** The order as it is once this payment has begun, until it is asked for again. Only a written order takes payments. */
+export function withPayment(order: Order, payment: Payment, nowMs: number): Order {
+  if (order.payments.some(({ payment_id }) => payment_id === payment.payment_id)) return order
+  return {
+    ...order,
+    status: order.status === 'reserved' ? 'pending_payment' : order.status,
+    payments: [...order.payments, payment],
+    timeline: [...order.timeline, { at_ms: nowMs, event: 'payment_created', actor: 'shopper' }],
+  }
 }
 
 export type Tone = 'info' | 'good' | 'warn' | 'bad' | 'plain'
@@ -52,14 +62,24 @@ export function isCancellable(order: Order): boolean {
 const SLOW_PROVIDER_MS = 15_000
 
 /** The provider has been silent so long that its owner may start another payment; one of two captures goes back. */
-export function isProviderSlow(order: Order, nowMs: number): boolean {
+export function isProviderSlow(order: Order, nowMs: number | null): boolean {
+  if (nowMs === null) return false
   const begun = order.timeline.findLast((entry) => entry.event === 'payment_created')
   return phaseOf(order) === 'paying' && begun !== undefined && nowMs - begun.at_ms > SLOW_PROVIDER_MS
 }
 
-export function isPayable(order: Order, nowMs: number): boolean {
-  if (!isOpen(order) || nowMs >= order.pay_before_ms) return false
-  return phaseOf(order) !== 'paying' || isProviderSlow(order, nowMs)
+/** True once the time to pay is over for sure. While server time is not known (null), the server decides. */
+function isPastDeadline(order: Order, nowMs: number | null): boolean {
+  return nowMs !== null && nowMs >= order.pay_before_ms
+}
+
+/** Its time to pay runs. */
+export function isTicking(order: Order, nowMs: number | null): boolean {
+  return isOpen(order) && !isPastDeadline(order, nowMs)
+}
+
+export function isPayable(order: Order, nowMs: number | null): boolean {
+  return isTicking(order, nowMs) && (phaseOf(order) !== 'paying' || isProviderSlow(order, nowMs))
 }
 
 /** The last try was declined, and nothing has come of the order since. */
@@ -100,20 +120,26 @@ export function knownActor(actor: string): KnownActor | null {
   return actors.find((known) => known === actor) ?? null
 }
 
-const SOON_MS = 500
 const PAYING_MS = 1000
 const REFUND_MS = 3000
 const CALM_MS = 15_000
 const AFTER_EXPIRY_MS = 400
 
+/** Something is due at any moment: soon at first; ever calmer while it does not come, since the shop is ill then. In steps, so that a timer stays. */
+function dueAgainMs(sinceMs: number): number {
+  if (sinceMs < 5000) return 500
+  if (sinceMs < 20_000) return 1000
+  return sinceMs < 60_000 ? 2000 : 5000
+}
+
 /** ms until the order is worth another look; null = it will not change by itself. */
 export function lookAgainMs(order: Order, nowMs: number): number | null {
-  if (order.status === 'reserved') return SOON_MS
+  if (order.status === 'reserved') return dueAgainMs(nowMs - (order.timeline[0]?.at_ms ?? nowMs))
   if (phaseOf(order) === 'paying') return isProviderSlow(order, nowMs) ? REFUND_MS : PAYING_MS
   if (isRefundDue(order)) return REFUND_MS
   if (order.status !== 'pending_payment') return null
   const leftMs = order.pay_before_ms - nowMs + AFTER_EXPIRY_MS
-  return Math.min(CALM_MS, Math.max(SOON_MS, leftMs))
+  return Math.min(CALM_MS, Math.max(dueAgainMs(-leftMs), leftMs))
 }
 
 interface Asked {

@@ -2,6 +2,7 @@ import { del, get, set } from '@/shared/lib/storage'
 import type { QueryClient } from '@tanstack/react-query'
 import { createAsyncStoragePersister } from '@tanstack/query-async-storage-persister'
 import { persistQueryClient, type PersistedClient } from '@tanstack/react-query-persist-client'
+import { forgetPrivate } from './forget'
 
 const DAY_MS = 86_400_000
 const KEPT_DAYS = 7
@@ -18,7 +19,7 @@ function write(kept: PersistedClient): string {
 const persister = createAsyncStoragePersister({
   storage: { getItem: get, setItem: set, removeItem: del },
   key: 'queries',
-  throttleTime: 1000,
+  throttleTime: 200, // who closes the page at once finds the answer again
   serialize: write,
 })
 
@@ -37,8 +38,9 @@ export function keepForOffline(client: QueryClient, version: string): Promise<vo
   return restored
 }
 
-/** At log-out: nothing of the shopper stays, in memory or on disk. */
+/** When the shopper leaves, or another comes: nothing of the shopper stays, in memory or on disk. */
 export async function forgetShopper(client: QueryClient): Promise<void> {
-  client.removeQueries({ predicate: (query) => query.meta?.private === true })
+  forgetPrivate(client)
+  client.getMutationCache().clear()
   await persister.removeClient()
 }

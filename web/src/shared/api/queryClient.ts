@@ -1,6 +1,6 @@
 import { QueryCache, QueryClient } from '@tanstack/react-query'
 import { nextPollMs } from '@/shared/lib/pacing'
-import { ApiError } from './error'
+import { ApiError, isRetryable } from './error'
 import { sessionHint } from './sessionHint'
 
 const RETRIES = 3
@@ -12,12 +12,6 @@ declare module '@tanstack/react-query' {
     /** `offline`: kept for the next start without a network; `private`: gone at log-out. */
     queryMeta: { offline?: boolean; private?: boolean }
   }
-}
-
-function isWorthARetry(error: ApiError): boolean {
-  return (
-    error.kind === 'network' || error.kind === 'timeout' || (error.problem?.retryable ?? error.status >= 500)
-  )
 }
 
 export function makeQueryClient(): QueryClient {
@@ -34,7 +28,7 @@ export function makeQueryClient(): QueryClient {
         gcTime: OFFLINE_DAYS * 86_400_000,
         staleTime: 1000,
         refetchOnWindowFocus: true,
-        retry: (failures, error) => failures < RETRIES && isWorthARetry(error),
+        retry: (failures, error) => failures < RETRIES && isRetryable(error),
         retryDelay: (failures, error) =>
           nextPollMs({ floorMs: 500, retryAfterMs: error.retryAfterMs ?? 0, failures }, Math.random()),
       },

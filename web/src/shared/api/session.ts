@@ -1,7 +1,9 @@
-import { queryOptions, useQuery } from '@tanstack/react-query'
+import { hashKey, queryOptions, useQuery, type QueryClient } from '@tanstack/react-query'
 import { useSyncExternalStore } from 'react'
 import { request } from './client'
 import { ApiError } from './error'
+import { firstLoadMs, useFirstLoadError } from './firstLoad'
+import { forgetPrivate } from './forget'
 import { sessionHint } from './sessionHint'
 import type { User } from './types'
 
@@ -10,12 +12,31 @@ interface Session {
   expires_at_ms: number
 }
 
+const KEY = ['session']
+const FRESH_MS = 60_000
+
+/** False: somebody else signed in since, in another tab or before this start. */
+function isOfHint(session: Session | null | undefined): boolean {
+  const userId = sessionHint.userId()
+  return !session || userId === null || session.user.user_id === userId
+}
+
+/** An answer names another shopper than the copies are of: they go before anything of it is shown. */
+function welcome(client: QueryClient, { user }: Session): void {
+  const before = client.getQueryData<Session | null>(KEY)
+  if (!isOfHint({ user, expires_at_ms: 0 }) || (before && before.user.user_id !== user.user_id))
+    forgetPrivate(client, hashKey(KEY))
+  if (sessionHint.isSet() && sessionHint.userId() !== user.user_id) sessionHint.set(user.user_id)
+}
+
 /** Who is signed in; null = nobody. */
 export const sessionQuery = queryOptions({
-  queryKey: ['session'],
-  queryFn: async ({ signal }): Promise<Session | null> => {
+  queryKey: KEY,
+  queryFn: async ({ signal, client }): Promise<Session | null> => {
     try {
-      return await request<Session>({ url: '/sessions/current', signal })
+      const session = await request<Session>({ url: '/sessions/current', signal })
+      welcome(client, session)
+      return session
     } catch (error) {
       if (error instanceof ApiError && error.status === 401) {
         sessionHint.clear()
@@ -24,7 +45,8 @@ export const sessionQuery = queryOptions({
       throw error
     }
   },
-  staleTime: 60_000,
+  staleTime: ({ state }) => (isOfHint(state.data) ? FRESH_MS : 0),
+  refetchInterval: ({ state }) => firstLoadMs(state),
   meta: { offline: true, private: true },
 })
 
@@ -38,15 +60,18 @@ export interface SessionState {
 }
 
 export function useSession(): SessionState {
-  const isHinted = useSyncExternalStore(
+  const who = useSyncExternalStore(
     (listener) => sessionHint.subscribe(listener),
-    () => sessionHint.isSet(),
+    () => (sessionHint.isSet() ? (sessionHint.userId() ?? '') : null),
   )
+  const isHinted = who !== null
   const session = useQuery({ ...sessionQuery, enabled: isHinted })
+  const failure = useFirstLoadError(session)
+  const data = isOfHint(session.data) ? session.data : undefined
   return {
-    user: isHinted ? (session.data?.user ?? null) : null,
-    isPending: isHinted && session.isPending && session.fetchStatus !== 'paused',
-    error: isHinted && session.data === undefined ? (session.error ?? session.failureReason) : null,
+    user: isHinted ? (data?.user ?? null) : null,
+    isPending: isHinted && data === undefined && !failure && session.fetchStatus !== 'paused',
+    error: isHinted && data === undefined ? (failure ?? session.failureReason) : null,
     retry: () => void session.refetch(),
   }
 }

@@ -4,7 +4,7 @@ import { useTranslation } from 'react-i18next'
 import { Button } from './Button'
 import { Notice } from './Notice'
 
-/** What went wrong and what to do next, in the reader's language. */
+/** What went wrong with something that was done, and what to do next, in the reader's language. */
 export function problemText(t: TFunction, error: ApiError): string {
   const seconds = Math.max(1, Math.ceil((error.retryAfterMs ?? 1000) / 1000))
   const request = error.problem?.request_id ?? ''
@@ -39,7 +39,7 @@ export function ProblemNotice({ error, onRetry }: { error: ApiError; onRetry?: (
   const { t } = useTranslation()
   return (
     <Notice tone="bad" title={t('problem.title')} isLive>
-      <p>{problemText(t, error)}</p>
+      <p>{error.kind === 'network' ? t('problem.networkPage') : problemText(t, error)}</p>
       {error.problem && (
         <p className="mt-1 text-sm text-muted">
           {t('problem.reference', { request: error.problem.request_id })}

@@ -1,11 +1,14 @@
 import { request } from '@/shared/api/client'
 import type { ApiError } from '@/shared/api/error'
+import { forgetPrivate } from '@/shared/api/forget'
 import { sessionQuery } from '@/shared/api/session'
 import { sessionHint } from '@/shared/api/sessionHint'
 import type { User } from '@/shared/api/types'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { sayFarewell } from '../farewell'
 import { forgetLogOutDue } from './logOut'
+
+export const logInKey = ['log-in']
 
 export interface Credentials {
   username: string
@@ -31,13 +34,14 @@ export async function logIn(credentials: Credentials): Promise<SessionAnswer> {
 export function useLogIn() {
   const client = useQueryClient()
   return useMutation<SessionAnswer, ApiError, Credentials>({
+    mutationKey: logInKey,
     mutationFn: logIn,
     onSuccess: (session) => {
-      client.removeQueries({ predicate: (query) => query.meta?.private === true })
+      forgetPrivate(client)
       client.setQueryData(sessionQuery.queryKey, session)
       forgetLogOutDue()
       sayFarewell(null)
-      sessionHint.set()
+      sessionHint.set(session.user.user_id)
     },
   })
 }

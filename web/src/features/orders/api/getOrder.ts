@@ -1,4 +1,5 @@
 import { request } from '@/shared/api/client'
+import { firstLoadMs } from '@/shared/api/firstLoad'
 import type { Order } from '@/shared/api/types'
 import { steadyDice } from '@/shared/lib/pacing'
 import { nowMs } from '@/shared/lib/serverClockStore'
@@ -10,6 +11,7 @@ export const orderQuery = (orderId: string) =>
     queryKey: ['orders', 'one', orderId],
     queryFn: ({ signal }) => request<Order>({ url: `/orders/${encodeURIComponent(orderId)}`, signal }),
     refetchInterval: ({ state }) =>
+      firstLoadMs(state) ||
       orderPollMs(
         state.data,
         nowMs(),

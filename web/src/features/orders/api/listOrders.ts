@@ -1,4 +1,5 @@
 import { request } from '@/shared/api/client'
+import { firstLoadMs } from '@/shared/api/firstLoad'
 import type { Order } from '@/shared/api/types'
 import { nextPollMs, steadyDice } from '@/shared/lib/pacing'
 import { infiniteQueryOptions, useInfiniteQuery } from '@tanstack/react-query'
@@ -18,10 +19,12 @@ export const ordersQuery = infiniteQueryOptions({
   initialPageParam: '',
   getNextPageParam: (last) => last.next_cursor,
   refetchInterval: ({ state }) => {
-    const orders = state.data?.pages.flatMap((page) => page.orders) ?? []
+    if (!state.data) return firstLoadMs(state)
+    const { pages } = state.data
+    const orders = pages.flatMap((page) => page.orders)
     if (!orders.some((order) => isOpen(order) || isRefundDue(order))) return false
     const pace = {
-      floorMs: OPEN_MS,
+      floorMs: OPEN_MS * pages.length, // all of them are asked for
       failures: state.fetchFailureCount,
       retryAfterMs: state.error?.retryAfterMs ?? 0,
     }

@@ -33,10 +33,10 @@ export const account = {
     label: 'Password',
     current: 'Current password',
     new: 'New password',
-    rule: '8 characters or more; a few words that belong together only for you are best.',
+    rule: 'At least 8 letters or digits; a few words that belong together only for you are best. An accented letter counts as 2, a Chinese character as 3.',
     missing: 'Enter your password.',
-    short: 'At least 8 characters, please.',
-    long: 'That is too long: at most 128 characters.',
+    short: 'At least 8 letters or digits, please. An accented letter counts as 2, a Chinese character as 3.',
+    long: 'That is too long: at most 128 letters or digits. An accented letter counts as 2, a Chinese character as 3, an emoji as 4 or more.',
     same: 'This is the password you have now.',
     show: 'Show',
     hide: 'Hide',
@@ -49,7 +49,7 @@ export const account = {
     submit: 'Change the password',
   },
   logOut: {
-    title: 'Leave',
+    title: 'Log out',
     text: 'Your orders and everything else about you is removed from this device. What you bought stays yours.',
   },
   again: 'Again in {{seconds}} s',
@@ -65,5 +65,7 @@ export const account = {
       'You are logged out on this device. The shop could not be reached; it is told as soon as there is a connection.',
     passwordChanged: 'Your password is changed, and you are logged out everywhere. Log in with the new one.',
     registered: 'Your account is made. Log in with it.',
+    perhapsRegistered:
+      'This name has an account now, most likely the one you have just made: its answer was lost. Log in with the password you chose; if it is refused, the name is somebody else’s.',
   },
 }

@@ -44,7 +44,8 @@ export const common = {
   },
   problem: {
     title: 'That did not work',
-    network: 'The shop cannot be reached. Check your connection; this page tries again by itself.',
+    network: 'The shop cannot be reached. Check your connection, then try again.',
+    networkPage: 'The shop cannot be reached. Check your connection; this page tries again by itself.',
     timeout: 'The shop did not answer in time. Try again in a moment.',
     malformed: 'The shop answered something we do not understand. Reload the page.',
     notFound: 'This is not here, or not yours.',

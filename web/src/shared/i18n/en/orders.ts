@@ -63,6 +63,8 @@ export const orders = {
     again: 'Send the same payment again',
     unanswered:
       'There is no answer yet. The same payment is sent again, so you can never be charged twice for this tap.',
+    notKept:
+      'This browser could not keep the payment safe, so nothing was sent and nothing is charged. Make some room on the device, then pay again.',
     slow: 'The provider has not answered for a while. You can wait, or start another payment: should both go through, one comes back to you.',
     tooLate: 'This order cannot be paid any more. Above you see how it stands now.',
     tooOften: 'There were too many payments for this order.',

@@ -35,10 +35,10 @@ export const account: typeof source = {
     label: '密码',
     current: '当前密码',
     new: '新密码',
-    rule: '至少 8 个字符；用几个只有您才会联想到一起的词最好。',
+    rule: '至少 8 个字节（字母或数字算 1 个，汉字算 3 个）；用几个只有您才会联想到一起的词最好。',
     missing: '请输入密码。',
-    short: '至少需要 8 个字符。',
-    long: '太长了：最多 128 个字符。',
+    short: '至少需要 8 个字节：字母或数字算 1 个，汉字算 3 个。',
+    long: '太长了：最多 128 个字节。字母或数字算 1 个，汉字算 3 个，表情符号算 4 个或更多。',
     same: '这就是您现在的密码。',
     show: '显示',
     hide: '隐藏',
@@ -51,7 +51,7 @@ export const account: typeof source = {
     submit: '修改密码',
   },
   logOut: {
-    title: '离开',
+    title: '退出登录',
     text: '您的订单和其他个人内容会从此设备上移除。您购买的一切仍属于您。',
   },
   again: '{{seconds}} 秒后可重试',
@@ -65,5 +65,7 @@ export const account: typeof source = {
     loggedOutHere: '您已在此设备上退出登录。暂时无法连接商店，恢复连接后会立即通知商店。',
     passwordChanged: '密码已修改，所有设备均已退出登录。请用新密码登录。',
     registered: '账户已创建，请登录。',
+    perhapsRegistered:
+      '这个用户名已有账户，很可能就是您刚才创建的，只是没有收到答复。请用您设置的密码登录；如果密码不对，说明这个名字属于别人。',
   },
 }

@@ -46,7 +46,8 @@ export const common: typeof source = {
   },
   problem: {
     title: '操作未成功',
-    network: '无法连接到商店。请检查网络，本页会自动重试。',
+    network: '无法连接到商店。请检查网络后重试。',
+    networkPage: '无法连接到商店。请检查网络，本页会自动重试。',
     timeout: '商店没有及时回应。请稍后再试。',
     malformed: '商店的回应无法识别。请重新加载页面。',
     notFound: '内容不存在，或不属于您。',
