@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,6 +13,8 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PROGRAM "/usr/sbin/nginx"
@@ -20,6 +23,7 @@
 #define WORKER_CONNECTIONS_MAX 16384u
 /*  Kept connections of one worker to one edge: bursts of a batch's answers are taken up without new connections. */
 #define KEPT_PER_EDGE 96u
+#define OLD_ASSETS_KEPT_S (7 * 86400)
 
 /* -------------------------------------------------------------------------- the port */
 
@@ -152,14 +156,29 @@ s_print_problems (FILE *out, bool has_edges)
 /*  Where the pages of this build are, and where nginx serves from; nftw () hands no pointer on. */
 static char s_built[PATH_MAX + 16], s_served[PATH_MAX];
 
+/*  A part of an earlier build stays for a while: pages that are open ask for it when they come to need it. The sticky bit says that its
+    time runs, mtime since when. */
+static bool
+s_is_kept (const char *path, const struct stat *facts)
+{
+    if (facts->st_mode & S_ISVTX)
+        return time (NULL) - facts->st_mtime < OLD_ASSETS_KEPT_S;
+    return chmod (path, (facts->st_mode & 0777) | S_ISVTX) == 0 &&
+           utimensat (AT_FDCWD, path, NULL, 0) == 0;
+}
+
 static int
 s_remove_if_gone (const char *path, const struct stat *facts, int kind, struct FTW *place)
 {
-    (void)facts;
     (void)place;
     char source[sizeof s_built + PATH_MAX];
-    snprintf (source, sizeof source, "%s%s", s_built, path + strlen (s_served));
-    if (access (source, F_OK) != 0)
+    const char *name = path + strlen (s_served);
+    snprintf (source, sizeof source, "%s%s", s_built, name);
+    bool is_asset = kind == FTW_F && strncmp (name, "/assets/", strlen ("/assets/")) == 0;
+    if (access (source, F_OK) == 0) {
+        if (is_asset && facts->st_mode & S_ISVTX) /* back again */
+            (void)!chmod (path, facts->st_mode & 0777);
+    } else if (!is_asset || !s_is_kept (path, facts))
         (void)(kind == FTW_DP ? rmdir (path) : unlink (path));
     return 0;
 }

@@ -1,8 +1,10 @@
 """The web client as nginx serves it: what every page says about itself, what may be kept for how long, and what a new build changes."""
 
 import gzip
+import os
 import re
 import shutil
+import time
 
 from outside.instance import BIN, ask
 from outside.waiting import until
@@ -92,7 +94,8 @@ def test_compressed(instance):
 
 
 def test_new_build_new_pages(make_instance):
-    """Pages change with the next start after a build, not under a running instance when an actor is added; what the build lacks goes."""
+    """Pages change with the next start after a build, not under a running instance when an actor is added; what the build lacks goes, its
+    parts a week later: pages that were opened before still ask for them."""
     first = make_instance()
     own = first.folder / "build"
     shutil.copytree(BIN, own / "bin")
@@ -104,11 +107,22 @@ def test_new_build_new_pages(make_instance):
     (own / "web/index.html.gz").unlink()
     (own / "web/index.html").write_bytes(before.replace(old[0].encode(), b"/assets/new.js"))
     (own / "web" / old[0].lstrip("/")).rename(own / "web/assets/new.js")
+    served = first.folder / "nginx/html"
+    os.utime(served / old[0].lstrip("/"), (0, 0))  # built long ago: its week begins with the update
+    (served / "gone.txt").write_text("of an earlier build")
     first.minishop("scale", "edge=2")
     until("two edges", 30, lambda: len(first.actors("edge")) == 2)
     assert index_of(first) == before and get(first, old[0]).status == 200
     first.stop()
     first.start()
     assert assets_of(index_of(first)) == ["/assets/new.js", *old[1:]]
-    assert get(first, "/assets/new.js").status == 200 and get(first, old[0]).status == 404
+    assert get(first, "/assets/new.js").status == 200 and get(first, old[0]).status == 200
+    assert not (served / "gone.txt").exists()
     assert get(first, "/", **{"Accept-Encoding": "gzip"}).body == (own / "web/index.html").read_bytes()
+    for days, is_there in ((6, True), (8, False)):
+        first.stop()
+        then = time.time() - days * 86400
+        os.utime(served / old[0].lstrip("/"), (then, then))
+        first.start()
+        assert get(first, old[0]).status == (200 if is_there else 404), days
+        assert get(first, "/assets/new.js").status == 200

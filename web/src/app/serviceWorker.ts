@@ -1,6 +1,7 @@
 import { create } from 'zustand'
 
 const LOOK_AGAIN_MS = 3_600_000
+const APPLY_MS_MAX = 10_000
 
 interface UpdateState {
   /** Loads the version that waits; null = this is the newest. */
@@ -32,6 +33,31 @@ function lookForUpdates(registration: ServiceWorkerRegistration): void {
   }
   window.setInterval(look, LOOK_AGAIN_MS / 12)
   document.addEventListener('visibilitychange', look)
+}
+
+const heard = (target: EventTarget, event: string): Promise<void> =>
+  new Promise((resolve) => target.addEventListener(event, () => resolve(), { once: true }))
+
+async function applyNewest(): Promise<void> {
+  const registration = await navigator.serviceWorker.getRegistration()
+  if (!registration) return
+  await registration.update()
+  const { installing } = registration
+  if (installing?.state === 'installing') await heard(installing, 'statechange')
+  if (!registration.waiting) return
+  const taken = heard(navigator.serviceWorker, 'controllerchange')
+  registration.waiting.postMessage({ type: 'SKIP_WAITING' })
+  await taken
+}
+
+/**
+ * Looks for a newer version, lets it take over, and loads the page anew: a plain reload would get the same old page from the service worker.
+ * Whatever goes wrong (offline, say) or takes long, the page is loaded anew.
+ */
+export async function reloadNewest(): Promise<void> {
+  const tooLong = new Promise((resolve) => window.setTimeout(resolve, APPLY_MS_MAX))
+  if ('serviceWorker' in navigator) await Promise.race([applyNewest().catch(() => undefined), tooLong])
+  location.reload()
 }
 
 /** After the page is there: the first paint has the line to itself. */

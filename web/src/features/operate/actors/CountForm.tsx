@@ -20,6 +20,8 @@ export function CountForm({ kind, present }: { kind: ActorKind; present: number 
   const failureText = useFailureText()
   const say = useOutcome((state) => state.say)
 
+  // Reached: from now on what is there counts, whoever changes it.
+  if (goal !== null && goal === present) setGoal(null)
   const text = typed ?? String(goal ?? present)
   const reading = readCount(text, kind)
   const wanted = 'value' in reading ? reading.value : null

@@ -1,7 +1,7 @@
 import type { Limits } from '@/shared/api/types'
 import { TextField } from '@/shared/ui/Field'
 import { useTranslation } from 'react-i18next'
-import { numberIn, readLimit, warningOf, type LimitError, type LimitField, type Typed } from './limitsForm'
+import { afterwards, inForce, warningOf, type LimitError, type LimitField, type Typed } from './limitsForm'
 
 interface LimitInputProps {
   field: LimitField
@@ -13,22 +13,18 @@ interface LimitInputProps {
 
 export function LimitInput({ field, limits, typed, error, onType }: LimitInputProps) {
   const { t } = useTranslation('operate')
-  const inForce = numberIn(limits, field)
-  const valueOf = (other: LimitField): number => {
-    const reading = readLimit(other, typed[other] ?? String(numberIn(limits, other)))
-    return 'value' in reading ? reading.value : numberIn(limits, other)
-  }
-  const warning = error ? null : warningOf(field, valueOf(field), valueOf)
+  const now = inForce(limits)
+  const warning = error ? null : warningOf(field, now, afterwards(limits, typed))
   const name = field.split('.')[1] as 'rate_per_s' | 'burst' | 'count' | 'window_ms'
   return (
     <TextField
       label={t(`limits.field.${name}`)}
       inputMode="numeric"
       autoComplete="off"
-      value={typed[field] ?? String(inForce)}
+      value={typed[field] ?? String(now(field))}
       hint={
         <>
-          {t('limits.inForce', { value: inForce })}
+          {t('limits.inForce', { value: now(field) })}
           {warning && <span className="block font-semibold text-warn">{t(`limits.warning.${warning}`)}</span>}
         </>
       }

@@ -9,9 +9,21 @@ import { useTranslation } from 'react-i18next'
 import { useLimits, usePatchLimits } from '../api/limits'
 import { useFailureText } from '../ui/failure'
 import { useOutcome } from '../ui/outcome'
+import { Confirm } from '../ui/Confirm'
 import { Stale } from '../ui/Pages'
 import { LimitInput } from './LimitInput'
-import { changesOf, limitFields, patchOf, type Change, type LimitField, type Typed } from './limitsForm'
+import {
+  afterwards,
+  changesOf,
+  cutOf,
+  inForce,
+  levels,
+  limitFields,
+  patchOf,
+  type Change,
+  type LimitField,
+  type Typed,
+} from './limitsForm'
 
 export function LimitsPage() {
   const { t } = useTranslation('operate')
@@ -32,24 +44,33 @@ export function LimitsPage() {
   )
 }
 
-const levels = ['ip', 'user', 'sale', 'global'] as const
-
 /** What is typed lies over what is in force: untouched fields follow the system, touched ones stay. */
 function LimitsForm({ limits }: { limits: Limits }) {
   const { t } = useTranslation('operate')
   const [typed, setTyped] = useState<Typed>({})
+  const [isAsking, setAsking] = useState(false)
   const patch = usePatchLimits()
   const failureText = useFailureText()
   const say = useOutcome((state) => state.say)
   const { changes, errors } = changesOf(limits, typed)
   const isWrong = Object.keys(errors).length > 0
 
+  const cuts = levels.filter((level) => cutOf(level, inForce(limits), afterwards(limits, typed)))
+
+  async function send(): Promise<void> {
+    await patch.mutateAsync(patchOf(changes))
+    setTyped({})
+  }
+
   async function submit(event: FormEvent): Promise<void> {
     event.preventDefault()
     if (isWrong || changes.length === 0 || patch.isPending) return
+    if (cuts.length > 0) {
+      setAsking(true)
+      return
+    }
     try {
-      await patch.mutateAsync(patchOf(changes))
-      setTyped({})
+      await send()
       say('good', t('limits.done'))
     } catch (error) {
       if (!(error instanceof ApiError)) throw error
@@ -81,7 +102,7 @@ function LimitsForm({ limits }: { limits: Limits }) {
         ))}
       </div>
       <Changes changes={changes} />
-      {patch.error && (
+      {patch.error && !isAsking && (
         <Notice tone="bad" isLive>
           {failureText('limits', patch.error)}
         </Notice>
@@ -99,6 +120,19 @@ function LimitsForm({ limits }: { limits: Limits }) {
           {t('limits.reset')}
         </Button>
       </div>
+      <Confirm
+        isOpen={isAsking}
+        onClose={() => setAsking(false)}
+        title={t('limits.cutTitle')}
+        label={t('limits.apply')}
+        isDanger
+        action="limits"
+        run={send}
+        done={t('limits.done')}
+      >
+        <p>{t('limits.cutText')}</p>
+        <Changes changes={changes} />
+      </Confirm>
     </form>
   )
 }

@@ -1,13 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { limitsOf } from '../test/samples'
 import {
+  afterwards,
   changesOf,
+  inForce,
   limitFields,
   numberIn,
   patchOf,
   readLimit,
   warningOf,
-  type LimitField,
   type Typed,
 } from './limitsForm'
 
@@ -55,12 +56,21 @@ describe('the limits form', () => {
     ['user.count', 0, 'unlimited'],
     ['user.count', 49, 'strict'],
     ['user.count', 50, null],
-    ['ip.rate_per_s', 1, null],
+    ['ip.rate_per_s', 20, null], // a tenth of what is in force
+    ['ip.rate_per_s', 19, 'tenth'],
+    ['global.rate_per_s', 5, 'tenth'],
+    ['global.rate_per_s', 5_000_000, null],
+    ['sale.rate_per_s', 0, 'unlimited'],
+    ['sale.rate_per_s', 1_000_000, 'first'],
+    ['user.count', 4, 'tenth'],
+    ['user.window_ms', 10_000, null],
+    ['user.window_ms', 10_001, 'tenth'],
     ['ip.burst', 0, 'burstOne'],
     ['sale.burst', 0, null], // its rate is unlimited
     ['ip.burst', 1, null],
     ['user.window_ms', 1, null],
   ] as const)('%s = %i warns: %s', (field, value, warning) => {
-    expect(warningOf(field, value, (other: LimitField) => numberIn(limitsOf(), other))).toBe(warning)
+    const after = afterwards(limitsOf(), { [field]: String(value) })
+    expect(warningOf(field, inForce(limitsOf()), after)).toBe(warning)
   })
 })

@@ -76,20 +76,48 @@ export function patchOf(changes: readonly Change[]): LimitsPatch {
   return patch
 }
 
-export type LimitWarning = 'unlimited' | 'burstOne' | 'strict'
+export const levels = ['ip', 'user', 'sale', 'global'] as const
+export type Level = (typeof levels)[number]
+/** The number in a field. */
+export type Values = (field: LimitField) => number
+
+export function inForce(limits: Limits): Values {
+  return (field) => numberIn(limits, field)
+}
+
+/** What would be in force after "Apply". */
+export function afterwards(limits: Limits, typed: Typed): Values {
+  return (field) => {
+    const reading = readLimit(field, typed[field] ?? '')
+    return 'value' in reading ? reading.value : numberIn(limits, field)
+  }
+}
+
+/** What a level lets through per second; 0 = everything. */
+function rateOf(level: Level, values: Values): number {
+  if (level !== 'user') return values(`${level}.rate_per_s`)
+  return (values('user.count') * 1000) / Math.max(1, values('user.window_ms'))
+}
+
+/** A limit where there was none, or less than a tenth of what is let through now: a slip of a digit could shut the shop. */
+export function cutOf(level: Level, before: Values, after: Values): 'first' | 'tenth' | null {
+  const [from, to] = [rateOf(level, before), rateOf(level, after)]
+  if (to === 0) return null
+  if (from === 0) return 'first'
+  return to * 10 < from ? 'tenth' : null
+}
+
+export type LimitWarning = 'unlimited' | 'burstOne' | 'strict' | 'first' | 'tenth'
 
 /** What is allowed and easily meant otherwise. */
-export function warningOf(
-  field: LimitField,
-  value: number,
-  all: (field: LimitField) => number,
-): LimitWarning | null {
+export function warningOf(field: LimitField, before: Values, after: Values): LimitWarning | null {
+  const value = after(field)
+  const cut = field.endsWith('burst') ? null : cutOf(field.split('.')[0] as Level, before, after)
+  if (cut && value !== before(field)) return cut
   if (field.endsWith('rate_per_s') || field === 'user.count') {
     if (value === 0) return 'unlimited'
-    const isStrict =
-      field === 'user.count' && (value * 1000) / Math.max(1, all('user.window_ms')) < FAIR_PER_S
-    return isStrict ? 'strict' : null
+    return field === 'user.count' && rateOf('user', after) < FAIR_PER_S ? 'strict' : null
   }
   const rate = field.replace('burst', 'rate_per_s') as LimitField
-  return field.endsWith('burst') && value === 0 && all(rate) > 0 ? 'burstOne' : null
+  return field.endsWith('burst') && value === 0 && after(rate) > 0 ? 'burstOne' : null
 }

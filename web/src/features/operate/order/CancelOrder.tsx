@@ -1,3 +1,4 @@
+import { ApiError } from '@/shared/api/error'
 import type { Order } from '@/shared/api/types'
 import { Button } from '@/shared/ui/Button'
 import { Dialog } from '@/shared/ui/Dialog'
@@ -15,6 +16,11 @@ const REASON_BYTES_MAX = 64
 export function CancelOrder({ order }: { order: Order }) {
   const { t } = useTranslation('operate')
   const [isOpen, setOpen] = useState(false)
+  const cancel = useCancelOrder(order.order_id)
+  const close = (): void => {
+    cancel.reset()
+    setOpen(false)
+  }
   const canCancel = order.status === 'reserved' || order.status === 'pending_payment'
   return (
     <>
@@ -25,41 +31,47 @@ export function CancelOrder({ order }: { order: Order }) {
       )}
       <Dialog
         isOpen={isOpen}
-        onClose={() => setOpen(false)}
+        onClose={() => !cancel.isPending && close()}
         title={t('order.cancelTitle')}
         description={t('order.cancelHappens')}
       >
-        <CancelForm orderId={order.order_id} onClose={() => setOpen(false)} />
+        <CancelForm cancel={cancel} onClose={close} />
       </Dialog>
     </>
   )
 }
 
-function CancelForm({ orderId, onClose }: { orderId: string; onClose: () => void }) {
+interface CancelFormProps {
+  cancel: ReturnType<typeof useCancelOrder>
+  onClose: () => void
+}
+
+function CancelForm({ cancel, onClose }: CancelFormProps) {
   const { t } = useTranslation('operate')
   const { t: common } = useTranslation()
   const [reason, setReason] = useState('')
   const [isTried, setTried] = useState(false)
-  const cancel = useCancelOrder(orderId)
   const failureText = useFailureText()
   const say = useOutcome((state) => state.say)
   const words = reason.trim()
   const problem = words === '' ? 'required' : byteLength(words) > REASON_BYTES_MAX ? 'tooLong' : null
 
-  function submit(event: FormEvent): void {
+  async function submit(event: FormEvent): Promise<void> {
     event.preventDefault()
     setTried(true)
     if (problem || cancel.isPending) return
-    cancel.mutate(words, {
-      onSuccess: () => {
-        say('good', t('order.cancelled'))
-        onClose()
-      },
-    })
+    try {
+      await cancel.mutateAsync(words)
+      say('good', t('order.cancelled'))
+      onClose()
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error
+      // The mutation keeps it, and the notice below says it.
+    }
   }
 
   return (
-    <form noValidate onSubmit={submit} className="grid gap-4">
+    <form noValidate onSubmit={(event) => void submit(event)} className="grid gap-4">
       <TextField
         label={t('order.cancelReason')}
         hint={t('order.cancelReasonHint')}
@@ -73,7 +85,9 @@ function CancelForm({ orderId, onClose }: { orderId: string; onClose: () => void
         </Notice>
       )}
       <div className="flex flex-wrap justify-end gap-2">
-        <Button onClick={onClose}>{common('action.back')}</Button>
+        <Button onClick={onClose} disabled={cancel.isPending}>
+          {common('action.back')}
+        </Button>
         <Button type="submit" tone="danger" isBusy={cancel.isPending}>
           {t('order.cancel')}
         </Button>

@@ -1,16 +1,16 @@
-import { ApiError } from '@/shared/api/error'
 import { newKey } from '@/shared/lib/keys'
 import { Button } from '@/shared/ui/Button'
 import { Dialog } from '@/shared/ui/Dialog'
 import { TextField } from '@/shared/ui/Field'
 import { Notice } from '@/shared/ui/Notice'
-import { useRef, useState, type FormEvent } from 'react'
+import { useState, type FormEvent } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useChangeStock } from '../api/changeStock'
 import type { OperatorSale } from '../api/types'
 import { useFailureText } from '../ui/failure'
 import { useOutcome } from '../ui/outcome'
-import { readStock, sendingOf, type Sending, type StockForm } from './stockChange'
+import { formOf, readStock, sendingOf, type StockForm } from './stockChange'
+import { forget, isFinal, remember, unansweredOf } from './unanswered'
 
 interface Props {
   sale: OperatorSale
@@ -20,26 +20,32 @@ interface Props {
 
 export function StockDialog({ sale, isOpen, onClose }: Props) {
   const { t } = useTranslation('operate')
+  const [isBusy, setBusy] = useState(false)
   return (
     <Dialog
       isOpen={isOpen}
-      onClose={onClose}
+      onClose={() => !isBusy && onClose()}
       title={t('stock.title', { title: sale.title })}
       description={t('stock.now', { left: sale.stock_left, total: sale.stock_total })}
     >
-      <StockFields sale={sale} onClose={onClose} />
+      <StockFields sale={sale} onClose={onClose} onBusy={setBusy} />
     </Dialog>
   )
 }
 
 const empty: StockForm = { direction: 'add', units: '', reason: '' }
 
-function StockFields({ sale, onClose }: Omit<Props, 'isOpen'>) {
+interface FieldsProps extends Omit<Props, 'isOpen'> {
+  /** While it runs the dialog stays, so that what comes of it is seen. */
+  onBusy: (isBusy: boolean) => void
+}
+
+function StockFields({ sale, onClose, onBusy }: FieldsProps) {
   const { t } = useTranslation('operate')
   const { t: common } = useTranslation()
-  const [form, setForm] = useState(empty)
+  const [before, setBefore] = useState(() => unansweredOf(sale.sale_id).at(-1))
+  const [form, setForm] = useState(before ? formOf(before) : empty)
   const [isTried, setTried] = useState(false)
-  const sending = useRef<Sending | null>(null)
   const change = useChangeStock(sale.sale_id)
   const failureText = useFailureText()
   const say = useOutcome((state) => state.say)
@@ -50,19 +56,25 @@ function StockFields({ sale, onClose }: Omit<Props, 'isOpen'>) {
     event.preventDefault()
     setTried(true)
     if (change.isPending || 'errors' in reading) return
-    sending.current = sendingOf(sending.current, reading, () => newKey('stock'))
+    const sending = sendingOf(unansweredOf(sale.sale_id), reading, () => newKey('stock'))
+    remember(sale.sale_id, sending)
+    setBefore(undefined)
+    onBusy(true)
     try {
-      const after = await change.mutateAsync(sending.current)
+      const after = await change.mutateAsync(sending)
+      forget(sale.sale_id, sending)
       say('good', t('stock.done', { left: after.stock_left, total: after.stock_total }))
       onClose()
     } catch (error) {
-      // Refused for good: what is sent next is a new change, even if it looks the same.
-      if (error instanceof ApiError && error.code === 'idempotency_mismatch') sending.current = null
+      if (isFinal(error)) forget(sale.sale_id, sending)
+    } finally {
+      onBusy(false)
     }
   }
 
   return (
     <form noValidate onSubmit={(event) => void submit(event)} className="grid gap-4">
+      {before && <Notice tone="warn">{t('stock.unanswered')}</Notice>}
       <Direction value={form.direction} onChange={(direction) => setForm({ ...form, direction })} />
       <TextField
         label={t('stock.units')}
@@ -88,7 +100,9 @@ function StockFields({ sale, onClose }: Omit<Props, 'isOpen'>) {
         </Notice>
       )}
       <div className="flex flex-wrap justify-end gap-2">
-        <Button onClick={onClose}>{common('action.cancel')}</Button>
+        <Button onClick={onClose} disabled={change.isPending}>
+          {common('action.cancel')}
+        </Button>
         <Button type="submit" tone="primary" isBusy={change.isPending}>
           {t('stock.submit')}
         </Button>

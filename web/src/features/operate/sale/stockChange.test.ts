@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readStock, sendingOf } from './stockChange'
+import { formOf, readStock, sendingOf } from './stockChange'
 
 describe('a change of stock', () => {
   it('adds or takes a number of units for a reason', () => {
@@ -26,12 +26,17 @@ describe('a change of stock', () => {
     expect(readStock({ direction: 'add', units, reason })).toEqual({ errors })
   })
 
-  it('keeps its key as long as it is the same change, and only then', () => {
+  it.each([5, -5])('of %i is read from the form that it fills', (delta) => {
+    expect(readStock(formOf({ delta, reason: 'a' }))).toEqual({ delta, reason: 'a' })
+  })
+
+  it('keeps its key as long as it is the same change without an answer, and only then', () => {
     let made = 0
     const makeKey = () => `key-${++made}`
-    const first = sendingOf(null, { delta: 5, reason: 'a' }, makeKey)
-    expect(sendingOf(first, { delta: 5, reason: 'a' }, makeKey)).toBe(first)
-    expect(sendingOf(first, { delta: 6, reason: 'a' }, makeKey).key).toBe('key-2')
-    expect(sendingOf(first, { delta: 5, reason: 'b' }, makeKey).key).toBe('key-3')
+    const first = sendingOf([], { delta: 5, reason: 'a' }, makeKey)
+    const other = { key: 'other', delta: 9, reason: 'a' }
+    expect(sendingOf([first, other], { delta: 5, reason: 'a' }, makeKey)).toBe(first)
+    expect(sendingOf([first], { delta: 6, reason: 'a' }, makeKey).key).toBe('key-2')
+    expect(sendingOf([first], { delta: 5, reason: 'b' }, makeKey).key).toBe('key-3')
   })
 })

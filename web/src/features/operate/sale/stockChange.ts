@@ -10,6 +10,10 @@ export type StockError = 'required' | 'units' | 'tooLong'
 export type StockReading =
   { delta: number; reason: string } | { errors: { units?: StockError; reason?: StockError } }
 
+export function formOf({ delta, reason }: { delta: number; reason: string }): StockForm {
+  return { direction: delta > 0 ? 'add' : 'take', units: String(Math.abs(delta)), reason }
+}
+
 const UNITS_MAX = 10_000_000
 const REASON_BYTES_MAX = 200
 
@@ -32,12 +36,12 @@ export interface Sending {
   reason: string
 }
 
-/** The same change keeps its key, so that sending it again is not a second change; another change gets its own. */
+/** A change that has no answer yet keeps its key, so that sending it again is not a second change; another change gets its own. */
 export function sendingOf(
-  last: Sending | null,
+  unanswered: readonly Sending[],
   change: { delta: number; reason: string },
   makeKey: () => string,
 ): Sending {
-  if (last?.delta === change.delta && last.reason === change.reason) return last
-  return { key: makeKey(), ...change }
+  const same = unanswered.find(({ delta, reason }) => delta === change.delta && reason === change.reason)
+  return same ?? { key: makeKey(), ...change }
 }

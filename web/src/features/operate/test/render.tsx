@@ -1,12 +1,13 @@
 import { makeQueryClient } from '@/shared/api/queryClient'
 import { loadOperateTexts, startI18n } from '@/shared/i18n'
 import { QueryClientProvider } from '@tanstack/react-query'
-import { render } from '@testing-library/react'
+import { fireEvent, render, within } from '@testing-library/react'
+import userEvent from '@testing-library/user-event'
 import { http, HttpResponse, type JsonBodyType } from 'msw'
 import { setupServer } from 'msw/node'
 import type { ReactNode } from 'react'
 import { MemoryRouter } from 'react-router'
-import { afterAll, afterEach, beforeAll } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import { OutcomeBar } from '../ui/OutcomeBar'
 import { useOutcome } from '../ui/outcome'
 
@@ -38,7 +39,8 @@ export function playSystem(): void {
 }
 
 type Method = 'get' | 'post' | 'patch'
-type Play = (body: unknown, nth: number) => JsonBodyType | Response
+type Answer = JsonBodyType | Response
+type Play = (body: unknown, nth: number) => Answer | Promise<Response>
 
 /** Answers a call; a refusal is made by `refusal`. */
 export function answers(method: Method, path: string, play: Play): void {
@@ -54,10 +56,27 @@ export function answers(method: Method, path: string, play: Play): void {
           key: request.headers.get('Idempotency-Key'),
           body,
         })
-      const answer = play(body, nth++)
+      const answer = await play(body, nth++)
       return answer instanceof Response ? answer : HttpResponse.json(answer)
     }),
   )
+}
+
+/** Answers a call when the gate is opened. */
+export function slowly(method: Method, path: string, play: () => Response): { open: () => void } {
+  const gate = { open: (): void => undefined }
+  const opened = new Promise<void>((resolve) => (gate.open = resolve))
+  answers(method, path, () => opened.then(play))
+  return gate
+}
+
+/** Tries every way to close a dialog that is busy. */
+export async function triesToClose(dialog: HTMLElement, cancel: string): Promise<void> {
+  expect(await within(dialog).findByRole('button', { name: cancel })).toBeDisabled()
+  await userEvent.keyboard('{Escape}')
+  await userEvent.click(within(dialog).getByRole('button', { name: 'Close' }))
+  fireEvent.pointerDown(document.body)
+  expect(dialog).toBeInTheDocument()
 }
 
 export function refusal(

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { BoardPage } from '../board/BoardPage'
 import { EditSalePage, NewSalePage } from '../sale/SaleFormPage'
 import { SalesList } from '../sale/SalesList'
-import { answers, open, refusal, seen, playSystem } from './render'
+import { answers, open, playSystem, refusal, seen, slowly, triesToClose } from './render'
 import { auditOf, saleOf } from './samples'
 
 playSystem()
@@ -86,31 +86,19 @@ describe('steps that cannot be taken back', () => {
     await userEvent.click(within(dialog).getByRole('button', { name: 'Publish' }))
     expect(await within(dialog).findByRole('alert')).toHaveTextContent('Try again in 2 s')
   })
-})
 
-describe('stock', () => {
-  it('keeps its key when it is sent again, and explains a refusal', async () => {
+  it('cannot be closed before the answer is there, so that a failure is seen', async () => {
     shows()
-    answers('post', '/admin/sales/7/stock', (_, nth) =>
-      nth === 0 ? refusal(409, 'invalid_state') : { ...saleOf({ stock_left: 166, stock_total: 195 }) },
-    )
+    const gate = slowly('post', '/admin/sales/7/publish', () => refusal(503, 'busy'))
     open(pages(), '/operate/sales/7')
-    await userEvent.click(await screen.findByRole('button', { name: 'Change stock' }))
+    await userEvent.click(await screen.findByRole('button', { name: 'Publish: Copper kettle' }))
     const dialog = await screen.findByRole('dialog')
-    const submit = within(dialog).getByRole('button', { name: 'Change stock' })
-    await userEvent.click(submit)
-    expect(within(dialog).getAllByRole('alert')).toHaveLength(2)
-    await userEvent.click(within(dialog).getByRole('radio', { name: 'Take units away' }))
-    await userEvent.type(within(dialog).getByLabelText('How many units'), '5')
-    await userEvent.type(within(dialog).getByLabelText('Reason'), 'broken')
-    expect(within(dialog).getByText('The total goes from 200 to 195.')).toBeVisible()
-    await userEvent.click(submit)
-    expect(await within(dialog).findByText(/fewer units are left/)).toBeVisible()
-    await userEvent.click(submit)
-    expect(await screen.findByText(/166 of 195 units are left/)).toBeVisible()
-    expect(seen.map(({ body }) => body)).toEqual(Array(2).fill({ delta: -5, reason: 'broken' }))
-    expect(seen[0]?.key).toMatch(/^[A-Za-z0-9_-]{1,64}$/)
-    expect(seen[1]?.key).toBe(seen[0]?.key)
+    await userEvent.click(within(dialog).getByRole('button', { name: 'Publish' }))
+    await triesToClose(dialog, 'Cancel')
+    gate.open()
+    expect(await within(dialog).findByRole('alert')).toBeVisible()
+    await userEvent.keyboard('{Escape}')
+    expect(screen.queryByRole('dialog')).toBeNull()
   })
 })
 

@@ -1,4 +1,4 @@
-import { screen, within } from '@testing-library/react'
+import { screen, waitFor, within } from '@testing-library/react'
 import userEvent from '@testing-library/user-event'
 import { Route, Routes } from 'react-router'
 import { describe, expect, it } from 'vitest'
@@ -7,7 +7,8 @@ import { DeadLettersPage } from '../deadLetters/DeadLettersPage'
 import { LimitsPage } from '../limits/LimitsPage'
 import { LogPage } from '../log/LogPage'
 import { FindOrderPage } from '../order/FindOrderPage'
-import { answers, open, refusal, seen, playSystem } from './render'
+import { OutcomeBar } from '../ui/OutcomeBar'
+import { answers, open, playSystem, refusal, seen, slowly, triesToClose } from './render'
 import { actorOf, limitsOf, ORDER_ID, orderOf } from './samples'
 
 playSystem()
@@ -131,6 +132,38 @@ describe('any order', () => {
     await userEvent.click(within(dialog).getByRole('button', { name: 'Cancel order' }))
     expect(await screen.findByText(/The order is cancelled/)).toBeVisible()
     expect(seen[0]?.body).toEqual({ reason: 'asked by phone' })
+  })
+
+  it('is cancelled in a dialog that stays until the answer is there, so that a failure is seen', async () => {
+    answers('get', `/admin/orders/${ORDER_ID}`, () => ({ ...orderOf() }))
+    const gate = slowly('post', `/admin/orders/${ORDER_ID}/cancel`, () => refusal(409, 'invalid_state'))
+    open(page, `/operate/orders/${ORDER_ID}`)
+    await userEvent.click(await screen.findByRole('button', { name: 'Cancel order' }))
+    const dialog = await screen.findByRole('dialog')
+    await userEvent.type(within(dialog).getByLabelText('Reason'), 'asked by phone')
+    await userEvent.click(within(dialog).getByRole('button', { name: 'Cancel order' }))
+    await triesToClose(dialog, 'Back')
+    gate.open()
+    expect(await within(dialog).findByText(/cannot be cancelled/)).toBeVisible()
+    await userEvent.keyboard('{Escape}')
+    await userEvent.click(await screen.findByRole('button', { name: 'Cancel order' }))
+    expect(within(await screen.findByRole('dialog')).queryByText(/cannot be cancelled/)).toBeNull()
+  })
+
+  it('that is cancelled is told even to who went elsewhere meanwhile', async () => {
+    answers('get', `/admin/orders/${ORDER_ID}`, () => ({ ...orderOf() }))
+    const gate = slowly('post', `/admin/orders/${ORDER_ID}/cancel`, () =>
+      Response.json(orderOf({ status: 'cancelled' })),
+    )
+    const { rerender } = open(page, `/operate/orders/${ORDER_ID}`)
+    await userEvent.click(await screen.findByRole('button', { name: 'Cancel order' }))
+    const dialog = await screen.findByRole('dialog')
+    await userEvent.type(within(dialog).getByLabelText('Reason'), 'asked by phone')
+    await userEvent.click(within(dialog).getByRole('button', { name: 'Cancel order' }))
+    await waitFor(() => expect(seen).toHaveLength(1))
+    rerender(<OutcomeBar />)
+    gate.open()
+    expect(await screen.findByText(/The order is cancelled/)).toBeVisible()
   })
 
   it('that does not exist is told as that', async () => {

@@ -21,29 +21,36 @@ interface ConfirmProps {
   done: string
 }
 
-/** Says what will happen before it does. A failure is told in the dialog, with what to do; it stays open for another try. */
+/**
+ * Says what will happen before it does. A failure is told in the dialog, with what to do; it stays open for another try, and cannot be closed
+ * before the answer is there.
+ */
 export function Confirm({ isOpen, onClose, title, children, ...rest }: ConfirmProps) {
+  const [isBusy, setBusy] = useState(false)
   return (
-    <Dialog isOpen={isOpen} onClose={onClose} title={title}>
+    <Dialog isOpen={isOpen} onClose={() => !isBusy && onClose()} title={title}>
       <div className="grid gap-4">
         {children}
-        <Decision onClose={onClose} {...rest} />
+        <Decision onClose={onClose} isBusy={isBusy} onBusy={setBusy} {...rest} />
       </div>
     </Dialog>
   )
 }
 
-type DecisionProps = Omit<ConfirmProps, 'isOpen' | 'title' | 'children'>
+interface DecisionProps extends Omit<ConfirmProps, 'isOpen' | 'title' | 'children'> {
+  isBusy: boolean
+  onBusy: (isBusy: boolean) => void
+}
 
-function Decision({ onClose, label, isDanger = false, action, run, done }: DecisionProps) {
+function Decision(props: DecisionProps) {
+  const { onClose, label, isDanger = false, action, run, done, isBusy, onBusy } = props
   const { t } = useTranslation()
   const failureText = useFailureText()
   const say = useOutcome((state) => state.say)
-  const [isBusy, setBusy] = useState(false)
   const [failure, setFailure] = useState<string | null>(null)
 
   async function decide(): Promise<void> {
-    setBusy(true)
+    onBusy(true)
     setFailure(null)
     try {
       await run()
@@ -52,7 +59,8 @@ function Decision({ onClose, label, isDanger = false, action, run, done }: Decis
     } catch (error) {
       if (!(error instanceof ApiError)) throw error
       setFailure(failureText(action, error))
-      setBusy(false)
+    } finally {
+      onBusy(false)
     }
   }
 
@@ -64,7 +72,9 @@ function Decision({ onClose, label, isDanger = false, action, run, done }: Decis
         </Notice>
       )}
       <div className="flex flex-wrap justify-end gap-2">
-        <Button onClick={onClose}>{t('action.cancel')}</Button>
+        <Button onClick={onClose} disabled={isBusy}>
+          {t('action.cancel')}
+        </Button>
         <Button tone={isDanger ? 'danger' : 'primary'} isBusy={isBusy} onClick={() => void decide()}>
           {label}
         </Button>

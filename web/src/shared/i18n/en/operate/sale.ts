@@ -74,6 +74,8 @@ export const sale = {
     reason: 'Reason',
     reasonHint: 'It stands in the log, for whoever asks later.',
     preview: 'The total goes from {{from}} to {{to}}.',
+    unanswered:
+      'The last change has no answer yet. It stands here: send the same again to learn what became of it; it is not done twice.',
     submit: 'Change stock',
     done: 'Done: {{left}} of {{total}} units are left. The gate and every edge have it.',
   },

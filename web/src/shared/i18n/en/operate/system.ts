@@ -104,8 +104,13 @@ export const system = {
     warning: {
       unlimited: '0 means unlimited.',
       burstOne: '0 counts as 1.',
+      first: 'There is no limit now: this one holds at once.',
+      tenth: 'Less than a tenth of what is let through now.',
       strict: 'Fewer than 50 a second: honest shoppers may feel it.',
     },
+    cutTitle: 'Let through far less?',
+    cutText:
+      'This limits what was free, or lets through less than a tenth of now. Honest shoppers are turned away at once if a digit is missing.',
     same: 'Nothing is changed yet.',
     change: '{{from}} → {{to}}',
     apply: 'Apply',

@@ -74,6 +74,7 @@ export const sale: typeof source = {
     reason: '原因',
     reasonHint: '会记入日志，供日后查询。',
     preview: '总数从 {{from}} 变为 {{to}}。',
+    unanswered: '上一次调整还没有回应。内容已填在这里：请原样再提交一次以得知结果，不会重复执行。',
     submit: '调整库存',
     done: '完成：共 {{total}} 件，剩余 {{left}} 件。闸口和所有边缘进程均已更新。',
   },

@@ -91,8 +91,12 @@ export const system: typeof source = {
     warning: {
       unlimited: '0 表示不限。',
       burstOne: '0 按 1 计。',
+      first: '现在没有限制：应用后立即生效。',
+      tenth: '不到现在放行量的十分之一。',
       strict: '每秒少于 50 次：正常买家可能受影响。',
     },
+    cutTitle: '要大幅收紧吗？',
+    cutText: '这会限制原本不限的流量，或放行不到现在的十分之一。如果少输了一位数字，正常买家会立即被拒绝。',
     same: '还没有改动。',
     change: '{{from}} → {{to}}',
     apply: '应用',
