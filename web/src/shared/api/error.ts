@@ -23,6 +23,13 @@ export class ApiError extends Error {
   }
 }
 
+/** Whether the same question may have another answer later. */
+export function isWorthARetry(error: ApiError): boolean {
+  return (
+    error.kind === 'network' || error.kind === 'timeout' || (error.problem?.retryable ?? error.status >= 500)
+  )
+}
+
 export function isCode(error: unknown, ...codes: Code[]): boolean {
   return error instanceof ApiError && error.code !== null && codes.includes(error.code)
 }

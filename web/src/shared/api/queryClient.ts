@@ -1,6 +1,6 @@
 import { QueryCache, QueryClient } from '@tanstack/react-query'
 import { nextPollMs } from '@/shared/lib/pacing'
-import { ApiError } from './error'
+import { ApiError, isWorthARetry } from './error'
 import { sessionHint } from './sessionHint'
 
 const RETRIES = 3
@@ -12,12 +12,6 @@ declare module '@tanstack/react-query' {
     /** `offline`: kept for the next start without a network; `private`: gone at log-out. */
     queryMeta: { offline?: boolean; private?: boolean }
   }
-}
-
-function isWorthARetry(error: ApiError): boolean {
-  return (
-    error.kind === 'network' || error.kind === 'timeout' || (error.problem?.retryable ?? error.status >= 500)
-  )
 }
 
 export function makeQueryClient(): QueryClient {

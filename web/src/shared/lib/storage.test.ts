@@ -20,9 +20,9 @@ function killConnections(): void {
 const connections: IDBDatabase[] = []
 
 function watchConnections(): void {
-  const { open } = indexedDB
+  const open = indexedDB.open.bind(indexedDB)
   vi.spyOn(indexedDB, 'open').mockImplementation((name, version) => {
-    const request = open.call(indexedDB, name, version)
+    const request = open(name, version)
     request.addEventListener('success', () => connections.push(request.result))
     return request
   })

@@ -60,7 +60,9 @@ async function withDatabase<T>(work: (database: Database) => Promise<T>, inMemor
 
 function put<S extends StoreNames<Stores>>(store: S, key: string, value: Stores[S]['value']): Promise<void> {
   return withDatabase(
-    async (database) => void (await database.put(store, value, key)),
+    async (database) => {
+      await database.put(store, value, key)
+    },
     () => void (memory[store] as Map<string, unknown>).set(key, value),
   )
 }

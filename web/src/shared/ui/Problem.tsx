@@ -1,4 +1,4 @@
-import { ApiError } from '@/shared/api/error'
+import { ApiError, isWorthARetry } from '@/shared/api/error'
 import type { TFunction } from 'i18next'
 import { useTranslation } from 'react-i18next'
 import { Button } from './Button'
@@ -35,11 +35,22 @@ export function problemText(t: TFunction, error: ApiError): string {
 }
 
 /** The answer to a page's main question did not come. */
-export function ProblemNotice({ error, onRetry }: { error: ApiError; onRetry?: () => void }) {
+export function ProblemNotice({
+  error,
+  onRetry,
+  isAskedAgain = false,
+}: {
+  error: ApiError
+  onRetry?: () => void
+  /** The page asks again by itself. */
+  isAskedAgain?: boolean
+}) {
   const { t } = useTranslation()
   return (
     <Notice tone="bad" title={t('problem.title')} isLive>
-      <p>{problemText(t, error)}</p>
+      <p>
+        {problemText(t, error)} {isAskedAgain && isWorthARetry(error) && t('problem.byItself')}
+      </p>
       {error.problem && (
         <p className="mt-1 text-sm text-muted">
           {t('problem.reference', { request: error.problem.request_id })}
