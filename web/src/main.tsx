@@ -11,11 +11,15 @@ import { BrowserRouter } from 'react-router'
 
 // Answers kept by another version of the pages may have another shape.
 const KEPT_VERSION = '1'
+// A database may hang (another tab, a slow disk): the page does not wait for it.
+const KEPT_PATIENCE_MS = 1000
 
 async function start(): Promise<void> {
   onlineManager.setOnline(navigator.onLine) // it hears of changes only
   const client = makeQueryClient()
-  await Promise.all([startI18n(preferredLanguage()), keepForOffline(client, KEPT_VERSION)])
+  const kept = keepForOffline(client, KEPT_VERSION).catch(() => undefined)
+  const patience = new Promise((isOver) => setTimeout(isOver, KEPT_PATIENCE_MS))
+  await Promise.all([startI18n(preferredLanguage()), Promise.race([kept, patience])])
   const root = document.getElementById('root')
   if (!root) throw new Error('index.html has no #root')
   createRoot(root).render(

@@ -31,7 +31,7 @@ export function OrderDetail({ orderId }: { orderId: string }) {
       </Empty>
     )
   if (!order) {
-    if (error) return <ProblemNotice error={error} onRetry={() => void query.refetch()} />
+    if (error) return <ProblemNotice error={error} onRetry={() => void query.refetch()} isAskedAgain />
     return <Loading rows={2} className="h-64" />
   }
   // A payment under way keeps its place, so that nothing jumps while it is sent.

@@ -19,7 +19,7 @@ export function OrderList() {
   const all = orders.data?.pages.flatMap((page) => page.orders) ?? []
   const now = useNow(all.some(isOpen))
   if (!orders.data) {
-    if (error) return <ProblemNotice error={error} onRetry={() => void orders.refetch()} />
+    if (error) return <ProblemNotice error={error} onRetry={() => void orders.refetch()} isAskedAgain />
     return <Loading className="h-28" />
   }
   return (

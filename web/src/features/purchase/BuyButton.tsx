@@ -1,5 +1,5 @@
 import { Spinner } from '@/shared/ui/Button'
-import type { ReactNode } from 'react'
+import { forwardRef, useRef, type KeyboardEvent, type ReactNode } from 'react'
 import { Link } from 'react-router'
 
 const shape =
@@ -7,39 +7,51 @@ const shape =
 const armed = 'bg-signal text-on-signal hover:brightness-110 active:translate-y-px'
 const asleep = 'cursor-not-allowed bg-sunken text-muted'
 
-/**
- * The one thing to do. Asleep it keeps its place, its size and the focus, so that who waits on it with a finger on Enter buys in the
- * moment it is armed.
- */
-export function BuyButton({
-  isArmed,
-  isBusy,
-  describedBy,
-  onBuy,
-  children,
-}: {
+interface BuyButtonProps {
   isArmed: boolean
   isBusy: boolean
   describedBy: string
   onBuy: () => void
   children: ReactNode
-}) {
+}
+
+/**
+ * The one thing to do. Asleep it keeps its place, its size and the focus, so that who waits on it with a finger on Enter buys in the
+ * moment it is armed. A key that is held down buys once.
+ */
+export const BuyButton = forwardRef<HTMLButtonElement, BuyButtonProps>(function BuyButton(
+  { isArmed, isBusy, describedBy, onBuy, children },
+  ref,
+) {
   const isReady = isArmed && !isBusy
+  // Pressed on this button, and nothing bought since: a key held down from elsewhere, or from the last attempt, says nothing.
+  const isPressAnew = useRef(false)
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (!event.repeat) isPressAnew.current = true
+    else if (!isPressAnew.current) event.preventDefault()
+  }
   return (
     <button
+      ref={ref}
       type="button"
       data-testid="buy"
       aria-disabled={!isReady || undefined}
       aria-busy={isBusy || undefined}
       aria-describedby={describedBy}
       className={`${shape} ${isReady ? armed : asleep}`}
-      onClick={() => isReady && onBuy()}
+      onKeyDown={onKeyDown}
+      onBlur={() => (isPressAnew.current = false)}
+      onClick={() => {
+        if (!isReady) return
+        isPressAnew.current = false
+        onBuy()
+      }}
     >
       {isBusy && <Spinner />}
       {children}
     </button>
   )
-}
+})
 
 export function LogInButton({
   saleId,

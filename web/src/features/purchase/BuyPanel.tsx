@@ -2,12 +2,15 @@ import type { Sale, SaleState, User } from '@/shared/api/types'
 import { formatMoney } from '@/shared/lib/money'
 import { useOnline } from '@/shared/lib/useOnline'
 import { SelectField } from '@/shared/ui/Field'
-import { useId, useState } from 'react'
+import { useId, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { BuyButton, LogInButton } from './BuyButton'
-import { isClosed, isUnderWay, type Attempt } from './model'
+import { isUnderWay, type Attempt } from './model'
 import { Outcome } from './Outcome'
-import { useAttempt, type AttemptHandle } from './useAttempt'
+import { isClosed } from './standing'
+import { useAttempt } from './useAttempt'
+import { useReopening } from './useReopening'
+import { useReturnFocus } from './useReturnFocus'
 import { spokenText, type T } from './words'
 
 interface BuyPanelProps {
@@ -27,6 +30,9 @@ export function BuyPanel({ sale, state, user, isUserPending }: BuyPanelProps) {
   const [hasTapped, setHasTapped] = useState(false)
   const hintId = useId()
   const { attempt } = handle
+  const buyButton = useRef<HTMLButtonElement>(null)
+  const returning = useReturnFocus(buyButton, attempt.phase.name)
+  useReopening(state, attempt.phase, handle.dismiss)
   const chosen = Math.min(quantity, sale.per_user_limit)
   const buy = (): void => {
     setHasTapped(true)
@@ -41,6 +47,7 @@ export function BuyPanel({ sale, state, user, isUserPending }: BuyPanelProps) {
           )}
           {user || isUserPending || state === 'ended' ? (
             <BuyButton
+              ref={buyButton}
               isArmed={
                 state === 'live' && user !== null && handle.isReady && attempt.phase.name !== 'offered'
               }
@@ -48,7 +55,13 @@ export function BuyPanel({ sale, state, user, isUserPending }: BuyPanelProps) {
               describedBy={hintId}
               onBuy={buy}
             >
-              {label(t, handle, state, formatMoney(sale.price_cents * chosen, sale.currency, i18n.language))}
+              {label(
+                t,
+                handle.isReady && (user !== null || state !== 'live'),
+                attempt,
+                state,
+                formatMoney(sale.price_cents * chosen, sale.currency, i18n.language),
+              )}
             </BuyButton>
           ) : (
             <LogInButton saleId={sale.sale_id} describedBy={hintId}>
@@ -63,7 +76,12 @@ export function BuyPanel({ sale, state, user, isUserPending }: BuyPanelProps) {
       <p role="status" className="sr-only" data-testid="spoken">
         {spokenText(t, attempt, i18n.language, isOnline)}
       </p>
-      <Outcome handle={handle} saleId={sale.sale_id} hasTapped={hasTapped} onAnew={buy} />
+      <Outcome
+        handle={{ ...handle, dismiss: returning(handle.dismiss), retry: returning(handle.retry) }}
+        saleId={sale.sale_id}
+        hasTapped={hasTapped}
+        onAnew={returning(buy)}
+      />
     </div>
   )
 }
@@ -73,8 +91,7 @@ function hasButton({ phase }: Attempt): boolean {
   return phase.name !== 'offered' && (phase.name !== 'won' || isClosed(phase.purchase))
 }
 
-function label(t: T, { attempt, isReady }: AttemptHandle, state: SaleState, price: string): string {
-  const { phase } = attempt
+function label(t: T, isReady: boolean, { phase }: Attempt, state: SaleState, price: string): string {
   switch (phase.name) {
     case 'saving':
     case 'sending':

@@ -32,7 +32,9 @@ export function Outcome({
     case 'refused':
       return <Refused refusal={phase.refusal} onDismiss={dismiss} onAnew={onAnew} />
     case 'offered':
-      return <Offered notBeforeMs={phase.notBeforeMs} onRetry={retry} onDrop={dismiss} />
+      return (
+        <Offered notBeforeMs={phase.notBeforeMs} takesFocus={hasTapped} onRetry={retry} onDrop={dismiss} />
+      )
     default:
       return null
   }

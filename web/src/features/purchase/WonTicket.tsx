@@ -1,14 +1,12 @@
 import type { Purchase } from '@/shared/api/types'
 import { formatMoney } from '@/shared/lib/money'
-import { atServerTime } from '@/shared/lib/serverClockStore'
 import { Button, ButtonLink } from '@/shared/ui/Button'
 import { Countdown } from '@/shared/ui/Countdown'
 import { Tear } from '@/shared/ui/Tear'
 import { useEffect, useRef, type ReactNode } from 'react'
-import { useTranslation } from 'react-i18next'
-import { isClosed } from './model'
-
-const EXPIRY_MS = 1500 // the shop acts on it within a second
+import { Trans, useTranslation } from 'react-i18next'
+import { isClosed, isPayable } from './standing'
+import { useLate } from './useLate'
 
 /** The confirmation, as a ticket to keep. `takesFocus`: the button that was tapped is gone, so the focus comes here. */
 export function WonTicket({
@@ -21,43 +19,43 @@ export function WonTicket({
   takesFocus: boolean
   onDismiss: () => void
   /** The time to pay is over: what became of the order? */
-  onLate: () => void
+  onLate: () => Promise<number | null>
 }) {
   const { t } = useTranslation('purchase')
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
     if (takesFocus) heading.current?.focus({ preventScroll: true })
   }, [takesFocus])
-  const lateMs = isPayable(purchase) ? purchase.pay_before_ms + EXPIRY_MS : null
-  useEffect(() => (lateMs === null ? undefined : atServerTime(lateMs, onLate)), [lateMs, onLate])
+  const isLate = useLate(purchase, onLate)
+  const isToPay = isPayable(purchase) && !isLate
   return (
     <section className="overflow-hidden rounded-card border-2 border-good bg-card" data-testid="won">
       <div className="flex flex-wrap items-end justify-between gap-3 bg-good-soft px-5 py-4 text-good">
         <h2 ref={heading} tabIndex={-1} className="text-2xl font-bold focus-visible:outline-none">
-          {isClosed(purchase) ? t('won.closed') : t('won.title')}
+          {t(isClosed(purchase) ? 'won.closed' : isLate ? 'won.late' : 'won.title')}
         </h2>
         <p className="text-sm font-semibold">
-          {t('won.sequence')}
-          <span className="figures ml-2 text-4xl leading-none font-bold">{purchase.sequence}</span>
+          <Trans
+            t={t}
+            i18nKey="won.sequence"
+            values={{ sequence: purchase.sequence }}
+            components={{ n: <span className="figures mx-1 text-4xl leading-none font-bold" /> }}
+          />
         </p>
       </div>
       <Tear />
       <div className="grid gap-4 px-5 py-4">
         <Facts purchase={purchase} />
-        <Standing purchase={purchase} />
+        {isLate ? <p role="status">{t('won.lateText')}</p> : <Standing purchase={purchase} />}
         <div className="flex flex-wrap gap-2">
-          <ButtonLink to={`/orders/${purchase.order_id}`} tone={isPayable(purchase) ? 'primary' : 'quiet'}>
-            {t(isPayable(purchase) ? 'won.pay' : 'won.see')}
+          <ButtonLink to={`/orders/${purchase.order_id}`} tone={isToPay || isLate ? 'primary' : 'quiet'}>
+            {t(isToPay ? 'won.pay' : 'won.see')}
           </ButtonLink>
           <Button onClick={onDismiss}>{t('won.dismiss')}</Button>
         </div>
       </div>
     </section>
   )
-}
-
-function isPayable({ status }: Purchase): boolean {
-  return status === 'reserved' || status === 'pending_payment'
 }
 
 function Facts({ purchase }: { purchase: Purchase }) {

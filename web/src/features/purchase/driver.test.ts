@@ -1,6 +1,7 @@
 /** The driver in one tab: disk before network, the server's waits kept, and after a crash in any phase the same attempt goes on. */
 import { describe, expect, it } from 'vitest'
-import { FRESH_MS, type Attempt } from './model'
+import type { Attempt } from './model'
+import { FRESH_MS } from './pace'
 import { intent, nothingHeld, purchase, settle, silent, won, World } from './testWorld'
 
 describe('one tap', () => {
@@ -102,7 +103,7 @@ describe('after a crash or reload', () => {
     ]
     for (const phase of under) {
       const world = new World()
-      world.disk = { intent: intent(world), phase, turn: 3, silences: 0 }
+      world.disk = { intent: intent(world), phase, turn: 3, failures: 0 }
       world.answers = [won]
       const tab = world.tab()
       void tab.read()
@@ -115,7 +116,7 @@ describe('after a crash or reload', () => {
   it('long after the tap nothing is sent unasked; the shopper may, with the same key', async () => {
     const world = new World()
     const old = { ...intent(world), startedAtMs: world.nowMs - 2 * FRESH_MS }
-    world.disk = { intent: old, phase: { name: 'sending' }, turn: 3, silences: 0 }
+    world.disk = { intent: old, phase: { name: 'sending' }, turn: 3, failures: 0 }
     world.answers = [nothingHeld, won]
     const tab = world.tab()
     void tab.read()
@@ -130,10 +131,10 @@ describe('after a crash or reload', () => {
 
   it('a result stays, a won order shows its present status, until it is dismissed', async () => {
     const world = new World()
-    world.disk = { intent: intent(world), phase: { name: 'won', purchase }, turn: 3, silences: 0 }
+    world.disk = { intent: intent(world), phase: { name: 'won', purchase }, turn: 3, failures: 0 }
     world.answers = [{ kind: 'won', purchase: { ...purchase, status: 'paid' } }]
     const tab = world.tab()
-    void tab.read()
+    void tab.read(true)
     await settle()
     expect(tab.attempt.phase).toEqual({ name: 'won', purchase: { ...purchase, status: 'paid' } })
     void tab.dismiss()
@@ -144,10 +145,10 @@ describe('after a crash or reload', () => {
 
   it('a result stays when the question about it is not answered', async () => {
     const world = new World()
-    world.disk = { intent: intent(world), phase: { name: 'won', purchase }, turn: 3, silences: 0 }
+    world.disk = { intent: intent(world), phase: { name: 'won', purchase }, turn: 3, failures: 0 }
     world.answers = [nothingHeld]
     const tab = world.tab()
-    void tab.read()
+    void tab.read(true)
     await settle()
     expect(tab.attempt.phase).toEqual({ name: 'won', purchase })
   })

@@ -2,24 +2,10 @@
  * Carries one shopper's attempt in one sale: does what the phase asks for (write, send, ask, wait), in one tab at a time, and lets the other
  * tabs watch. All that it does to the world goes through `AttemptIo`.
  */
+import type { AttemptIo } from './attemptIo'
 import { isUnderWay, nothing, step, type Attempt, type Event, type Intent } from './model'
-import type { Reply } from './reply'
-
-export interface AttemptIo {
-  /** Ends when it is on disk. */
-  put(attempt: Attempt): Promise<void>
-  get(): Promise<Attempt | null>
-  remove(): Promise<void>
-  send(intent: Intent): Promise<Reply>
-  ask(intent: Intent): Promise<Reply>
-  nowMs(): number
-  /** @returns what cancels it */
-  later(waitMs: number, wake: () => void): () => void
-  /** Runs `drive` as the only tab; `isPatient`: waits for its turn. @returns false if another tab has the turn, and nothing was run */
-  alone(isPatient: boolean, drive: () => Promise<void>): Promise<boolean>
-  /** Tells the other tabs to read the disk. */
-  tell(): void
-}
+import { mayDrive } from './pace'
+import { hasMoved } from './standing'
 
 export class AttemptDriver {
   #attempt: Attempt = nothing
@@ -52,15 +38,16 @@ export class AttemptDriver {
     return () => this.#listeners.delete(listener)
   }
 
-  /** At the start, and when another tab says that something changed. */
-  async read(): Promise<void> {
-    const kept = await this.#kept()
+  /** When another tab says that something changed, and when somebody comes to look: then a won order's present status is asked for, too. */
+  async read(isLook = false): Promise<void> {
+    const kept = await this.#kept().catch(() => this.#attempt) // a tap will say that the disk fails
     if (this.#isStopped || this.#isDriver) return
     const isFirst = !this.#isLoaded
     this.#isLoaded = true
-    this.#show(kept, isFirst)
+    // A refusal is on disk for the tabs that saw the attempt; to others it is no news any more.
+    this.#show(isFirst && kept.phase.name === 'refused' ? nothing : kept, isFirst)
     if (isUnderWay(step(kept, { type: 'resume' }))) this.#queue()
-    else if (isFirst) void this.refresh()
+    else if (isLook) void this.refresh()
   }
 
   async tap(intent: Intent): Promise<void> {
@@ -75,8 +62,10 @@ export class AttemptDriver {
     if (isUnderWay(this.#attempt)) return
     await this.#ended // its result is still being written
     if (this.#isStopped) return
+    const isKept = this.#attempt.intent !== null
     this.#show(step(this.#attempt, { type: 'dismiss' }))
-    await this.io.remove()
+    if (!isKept) return // the disk was not read: who knows what is there
+    await this.io.remove().catch(() => undefined)
     this.io.tell()
   }
 
@@ -84,15 +73,21 @@ export class AttemptDriver {
     if (this.#isDriver) this.#advance({ type: 'online' })
   }
 
-  /** The order's present status, for a won attempt that is shown again. */
-  async refresh(): Promise<void> {
+  /**
+   * The order's present status, for a won attempt that is shown again.
+   * @returns ms until it may be asked for again; null = no use: nothing is known under the key any more
+   */
+  async refresh(): Promise<number | null> {
     const { intent, phase, turn } = this.#attempt
-    if (!intent || phase.name !== 'won') return
+    if (!intent || phase.name !== 'won') return null
     const reply = await this.io.ask(intent)
-    if (this.#isStopped || this.#attempt.turn !== turn || reply.kind !== 'won') return
-    if (reply.purchase.status === phase.purchase.status) return
-    this.#show(step(this.#attempt, { type: 'reply', reply, nowMs: this.io.nowMs() }))
+    if (this.#isStopped || reply.kind === 'nothing' || reply.kind === 'signedOut') return null
+    if (reply.kind === 'later') return reply.waitMs
+    if (this.#attempt.turn !== turn || reply.kind !== 'won' || !hasMoved(phase.purchase, reply.purchase))
+      return 0
+    this.#show(step(this.#attempt, { type: 'reply', reply, nowMs: this.io.nowMs(), dice: 0 }))
     await this.io.put(this.#attempt).catch(() => undefined)
+    return 0
   }
 
   /** Another shopper, or nobody, is here now: nothing is written any more. What is on disk waits for its owner. */
@@ -104,11 +99,12 @@ export class AttemptDriver {
 
   /** Waits for its turn behind the tab that drives: that tab may be closed or crash. */
   #queue(): void {
-    if (this.#isQueued || this.#isDriver) return
+    if (this.#isQueued || this.#isDriver || !this.#mayDrive(this.#attempt)) return
     this.#isQueued = true
     void this.io.alone(true, async () => {
       this.#isQueued = false
-      await this.#drive(step(await this.#kept(), { type: 'resume' }))
+      const kept = await this.#kept().catch(() => this.#attempt)
+      if (this.#mayDrive(kept)) await this.#drive(step(kept, { type: 'resume' }))
     })
   }
 
@@ -119,7 +115,11 @@ export class AttemptDriver {
     await this.#ended
     if (this.#isStopped) return
     const isOurs = await this.io.alone(hasTurn, async () => {
-      const kept = await this.#kept()
+      const kept = await this.#kept().catch(() => null)
+      if (!kept) {
+        this.#show(step(this.#attempt, { type: 'unreadable' }))
+        return
+      }
       const begun = begin(kept)
       await this.#drive(begun === kept ? step(kept, { type: 'resume' }) : begun)
     })
@@ -127,7 +127,7 @@ export class AttemptDriver {
   }
 
   async #kept(): Promise<Attempt> {
-    return (await this.io.get().catch(() => null)) ?? nothing
+    return (await this.io.get()) ?? nothing
   }
 
   /** Ends when the attempt rests. One that rests already is only shown. */
@@ -170,19 +170,19 @@ export class AttemptDriver {
       )
     else if ((phase.name === 'sending' || phase.name === 'asking') && intent)
       void (phase.name === 'sending' ? this.io.send(intent) : this.io.ask(intent)).then((reply) => {
-        if (isNow()) this.#advance({ type: 'reply', reply, nowMs: this.io.nowMs() })
+        if (isNow()) this.#advance({ type: 'reply', reply, nowMs: this.io.nowMs(), dice: this.io.dice() })
       })
     else if (phase.name === 'waiting')
       this.#cancelTimer = this.io.later(phase.untilMs - this.io.nowMs(), () => {
-        if (isNow()) this.#wake()
+        if (!isNow()) return
+        if (this.#mayDrive(this.#attempt)) this.#advance({ type: 'wake', nowMs: this.io.nowMs() })
+        else this.#release?.() // whoever looks goes on: another tab, or this one when it is shown
       })
     else void isWritten.catch(() => undefined).then(() => this.#rest())
   }
 
-  #wake(): void {
-    const before = this.#attempt
-    this.#advance({ type: 'wake', nowMs: this.io.nowMs() })
-    if (this.#attempt === before) this.#act() // woken a little early
+  #mayDrive({ intent }: Attempt): boolean {
+    return mayDrive(intent, this.io.nowMs(), this.io.isHidden())
   }
 
   #rest(): void {

@@ -2,7 +2,7 @@
 import { deleteAttempt, getAttempt, putAttempt } from '@/shared/lib/storage'
 import { getPurchase } from './api/getPurchase'
 import { sendPurchase } from './api/sendPurchase'
-import type { AttemptIo } from './driver'
+import type { AttemptIo } from './attemptIo'
 import type { Attempt } from './model'
 
 const WAIT_MAX_MS = 2_000_000_000 // what setTimeout can
@@ -34,8 +34,10 @@ export function makeAttemptIo(userId: string, saleId: string, tell: (id: string)
     send: sendPurchase,
     ask: getPurchase,
     nowMs: () => Date.now(),
+    dice: () => Math.random(),
+    isHidden: () => document.hidden,
     later: (waitMs, wake) => {
-      const timer = setTimeout(wake, Math.min(WAIT_MAX_MS, Math.max(0, waitMs)))
+      const timer = setTimeout(wake, Math.min(WAIT_MAX_MS, Math.max(0, Math.ceil(waitMs))))
       return () => clearTimeout(timer)
     },
     alone: (isPatient, drive) => alone(`minishop.attempt.${id}`, isPatient, drive),

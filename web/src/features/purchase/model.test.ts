@@ -5,7 +5,7 @@ import { at, eventNames, events, phaseNames, text, type EventName, type PhaseNam
 
 /** The whole table; what is not in it changes nothing. The attempt is fresh and had no silence yet. */
 const table: Record<PhaseName, Partial<Record<EventName, string>>> = {
-  idle: { tap: 'saving' },
+  idle: { tap: 'saving', unreadable: 'refused not_saved' },
   saving: { saved: 'sending', unsaved: 'refused not_saved', resume: 'asking' },
   sending: {
     won: 'won paid',
@@ -26,14 +26,14 @@ const table: Record<PhaseName, Partial<Record<EventName, string>>> = {
     signedOut: 'signin',
     resume: 'asking',
   },
-  waitingToSend: { wake: 'sending', resume: 'asking' },
-  waitingToAsk: { wake: 'asking', resume: 'asking' },
-  waitingForNetwork: { wake: 'asking', online: 'asking', resume: 'asking' },
-  offered: { retry: 'saving', dismiss: 'idle' },
-  signin: { resume: 'asking' },
+  waitingToSend: { wake: 'sending', wakeClockSetBack: 'sending', resume: 'asking' },
+  waitingToAsk: { wake: 'asking', wakeClockSetBack: 'asking', resume: 'asking' },
+  waitingForNetwork: { wake: 'asking', wakeClockSetBack: 'asking', online: 'asking', resume: 'asking' },
+  offered: { retry: 'saving', dismiss: 'idle', unreadable: 'refused not_saved' },
+  signin: { resume: 'asking', unreadable: 'refused not_saved' },
   won: { won: 'won paid', dismiss: 'idle' },
-  wonClosed: { tap: 'saving', won: 'won paid', dismiss: 'idle' },
-  refused: { tap: 'saving', dismiss: 'idle' },
+  wonClosed: { tap: 'saving', won: 'won paid', dismiss: 'idle', unreadable: 'refused not_saved' },
+  refused: { tap: 'saving', dismiss: 'idle', unreadable: 'refused not_saved' },
 }
 
 describe('every event in every phase', () => {

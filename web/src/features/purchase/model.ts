@@ -19,14 +19,12 @@
  *   offered            retry → saving, fresh again, with the same key
  *   any, after a load  resume → asking if it was under way, else as it was
  *   won, refused, offered   dismiss → idle
+ *   idle, refused, signin, offered, won once closed   unreadable (the disk, at a tap) → refused not_saved, without an intent
  */
 import type { Purchase } from '@/shared/api/types'
+import { BACK_OFF_MS, isFresh, waitMs } from './pace'
 import type { Refusal, RefusalCode, Reply, WaitCode } from './reply'
-
-/** An attempt is sent again by itself this long after the tap; then only the shopper can. */
-export const FRESH_MS = 60_000
-const BACK_OFF_MS = 1000
-const BACK_OFF_MAX_MS = 15_000
+import { isClosed } from './standing'
 
 export interface Intent {
   key: string
@@ -53,41 +51,28 @@ export interface Attempt {
   phase: Phase
   /** Rises with every step: what an earlier step began cannot answer a later one. */
   turn: number
-  /** Silences in a row. */
-  silences: number
+  /** Answers in a row that brought nothing: silences and "not now". */
+  failures: number
 }
 
 export type Event =
   | { type: 'tap'; intent: Intent }
   | { type: 'saved' }
   | { type: 'unsaved' }
-  | { type: 'reply'; reply: Reply; nowMs: number }
+  /** `dice` in [0, 1) spreads a crowd that was refused together. */
+  | { type: 'reply'; reply: Reply; nowMs: number; dice: number }
   | { type: 'wake'; nowMs: number }
   | { type: 'online' }
   | { type: 'retry'; nowMs: number }
   | { type: 'resume' }
   | { type: 'dismiss' }
+  | { type: 'unreadable' }
 
-export const nothing: Attempt = { intent: null, phase: { name: 'idle' }, turn: 0, silences: 0 }
+export const nothing: Attempt = { intent: null, phase: { name: 'idle' }, turn: 0, failures: 0 }
 
 /** Under way: a tab drives it, and a new tap means the same attempt. */
 export function isUnderWay(attempt: Attempt): boolean {
   return ['saving', 'sending', 'asking', 'waiting'].includes(attempt.phase.name)
-}
-
-/** A clock that was set back makes an attempt old: then it is not sent without the shopper. */
-export function isFresh(intent: Intent, nowMs: number): boolean {
-  const ageMs = nowMs - intent.startedAtMs
-  return ageMs >= 0 && ageMs <= FRESH_MS
-}
-
-/** An order that holds nothing any more: the shopper may buy again. */
-export function isClosed(purchase: Purchase): boolean {
-  return ['cancelled', 'expired', 'rejected', 'refunded'].includes(purchase.status)
-}
-
-export function backOffMs(silences: number): number {
-  return Math.min(BACK_OFF_MAX_MS, BACK_OFF_MS * 2 ** Math.max(0, Math.min(silences, 10) - 1))
 }
 
 export function step(attempt: Attempt, event: Event): Attempt {
@@ -99,7 +84,7 @@ export function step(attempt: Attempt, event: Event): Attempt {
     case 'unsaved':
       return attempt.phase.name === 'saving' ? refuse(attempt, 'not_saved') : attempt
     case 'reply':
-      return onReply(attempt, event.reply, event.nowMs)
+      return onReply(attempt, event)
     case 'wake':
       return onWake(attempt, event.nowMs)
     case 'online':
@@ -118,6 +103,10 @@ export function step(attempt: Attempt, event: Event): Attempt {
       return ['won', 'refused', 'offered'].includes(attempt.phase.name)
         ? { ...nothing, turn: attempt.turn + 1 }
         : attempt
+    case 'unreadable':
+      return isUnderWay(attempt) || (attempt.phase.name === 'won' && !isClosed(attempt.phase.purchase))
+        ? attempt
+        : refuse({ ...nothing, turn: attempt.turn }, 'not_saved')
   }
 }
 
@@ -128,18 +117,19 @@ function canTap({ phase }: Attempt): boolean {
 }
 
 function begin(attempt: Attempt, intent: Intent): Attempt {
-  return { intent, phase: { name: 'saving' }, turn: attempt.turn + 1, silences: 0 }
+  return { intent, phase: { name: 'saving' }, turn: attempt.turn + 1, failures: 0 }
 }
 
-function to(attempt: Attempt, phase: Phase, silences = attempt.silences): Attempt {
-  return { ...attempt, phase, turn: attempt.turn + 1, silences }
+function to(attempt: Attempt, phase: Phase, failures = attempt.failures): Attempt {
+  return { ...attempt, phase, turn: attempt.turn + 1, failures }
 }
 
 function refuse(attempt: Attempt, code: RefusalCode): Attempt {
   return to(attempt, { name: 'refused', refusal: { code } })
 }
 
-function onReply(attempt: Attempt, reply: Reply, nowMs: number): Attempt {
+function onReply(attempt: Attempt, event: Extract<Event, { type: 'reply' }>): Attempt {
+  const { reply, nowMs, dice } = event
   const { name } = attempt.phase
   if (name === 'won')
     return reply.kind === 'won' ? to(attempt, { name: 'won', purchase: reply.purchase }) : attempt
@@ -154,9 +144,9 @@ function onReply(attempt: Attempt, reply: Reply, nowMs: number): Attempt {
     case 'nothing':
       return name === 'asking' ? sendAgain(attempt, nowMs) : attempt
     case 'later':
-      return onLater(attempt, reply, nowMs)
+      return onLater(attempt, reply, nowMs, dice)
     case 'silent':
-      return onSilence(attempt, nowMs)
+      return onSilence(attempt, nowMs, dice)
   }
 }
 
@@ -167,29 +157,36 @@ function sendAgain(attempt: Attempt, nowMs: number): Attempt {
 }
 
 /** "Not now": what certainly did nothing is sent again; anything else is asked about first. */
-function onLater(attempt: Attempt, reply: Extract<Reply, { kind: 'later' }>, nowMs: number): Attempt {
+function onLater(
+  attempt: Attempt,
+  reply: Extract<Reply, { kind: 'later' }>,
+  nowMs: number,
+  dice: number,
+): Attempt {
+  const failures = attempt.failures + 1
   const isSendNext = attempt.phase.name === 'sending' && reply.isCertain
-  const untilMs = nowMs + reply.waitMs
+  const untilMs = nowMs + waitMs(failures, reply.waitMs, dice)
   const limit = reply.limit ? { limit: reply.limit } : {}
   if (isSendNext && !(attempt.intent && isFresh(attempt.intent, untilMs)))
     return to(attempt, { name: 'offered', notBeforeMs: untilMs, why: reply.code }, 0)
   return to(
     attempt,
     { name: 'waiting', untilMs, next: isSendNext ? 'send' : 'ask', why: reply.code, ...limit },
-    0,
+    failures,
   )
 }
 
 /** The first silence after a send is asked about at once; then with back-off, since nobody is there. */
-function onSilence(attempt: Attempt, nowMs: number): Attempt {
-  const silences = attempt.silences + 1
-  if (attempt.phase.name === 'sending' && silences === 1) return to(attempt, { name: 'asking' }, silences)
-  const untilMs = nowMs + backOffMs(silences)
-  return to(attempt, { name: 'waiting', untilMs, next: 'ask', why: 'silent' }, silences)
+function onSilence(attempt: Attempt, nowMs: number, dice: number): Attempt {
+  const failures = attempt.failures + 1
+  if (attempt.phase.name === 'sending' && failures === 1) return to(attempt, { name: 'asking' }, failures)
+  const untilMs = nowMs + waitMs(failures, BACK_OFF_MS, dice)
+  return to(attempt, { name: 'waiting', untilMs, next: 'ask', why: 'silent' }, failures)
 }
 
+/** The timer says when, not the device's clock, which may have been set back. */
 function onWake(attempt: Attempt, nowMs: number): Attempt {
   const { phase } = attempt
-  if (phase.name !== 'waiting' || nowMs < phase.untilMs) return attempt
+  if (phase.name !== 'waiting') return attempt
   return phase.next === 'ask' ? to(attempt, { name: 'asking' }) : sendAgain(attempt, nowMs)
 }

@@ -3,7 +3,8 @@
  * no path leads to a send that was neither saved nor asked about.
  */
 import { describe, expect, it } from 'vitest'
-import { backOffMs, FRESH_MS, isFresh, isUnderWay, nothing, step, type Attempt } from './model'
+import { isUnderWay, nothing, step, type Attempt } from './model'
+import { FRESH_MS, isFresh, mayDrive, waitMs } from './pace'
 import { at, eventNames, events, intent, NOW, phaseNames, reply, text } from './testAttempts'
 
 describe('the key', () => {
@@ -24,7 +25,7 @@ describe('the key', () => {
 })
 
 describe('freshness', () => {
-  const stale = { intent: { ...intent, startedAtMs: NOW - FRESH_MS - 1 } }
+  const stale = { intent: { ...intent, startedAtMs: NOW - FRESH_MS - 2 } }
 
   it('ends after its time, and at once when the clock was set back', () => {
     expect(isFresh({ ...intent, startedAtMs: NOW - FRESH_MS }, NOW)).toBe(true)
@@ -74,6 +75,38 @@ describe('what the server says about time', () => {
   })
 })
 
+describe('a wait', () => {
+  it('first is as long as the server says, then at least twice as long with every failure, "not now" or silence', () => {
+    expect(waitMs(1, 40, 0)).toBe(40)
+    expect([2, 3, 4, 20].map((failures) => waitMs(failures, 40, 0))).toEqual([1000, 2000, 4000, 60_000])
+    expect(waitMs(3, 300_000, 0)).toBe(300_000)
+    let attempt = step(at('asking'), events.laterUnknown)
+    attempt = step({ ...attempt, phase: { name: 'asking' } }, events.laterUnknown)
+    attempt = step({ ...attempt, phase: { name: 'asking' } }, events.laterUnknown)
+    expect(attempt.phase).toMatchObject({ name: 'waiting', untilMs: NOW + 2000 })
+  })
+
+  it('is spread by up to a fifth, never shorter', () => {
+    expect(waitMs(1, 1000, 0.999)).toBe(1200)
+    const busy = { kind: 'later', code: 'rate_limited', waitMs: 500, isCertain: true } as const
+    const { phase } = step(at('sending'), { type: 'reply', reply: busy, nowMs: NOW, dice: 0.5 })
+    expect(phase).toMatchObject({ untilMs: NOW + 550 })
+  })
+
+  it('ends by its timer, also when the clock was set back meanwhile', () => {
+    expect(step(at('waitingToAsk'), events.wakeClockSetBack).phase.name).toBe('asking')
+  })
+})
+
+describe('a hidden tab', () => {
+  it('goes on for as long as the attempt is fresh', () => {
+    expect(mayDrive(intent, NOW, true)).toBe(true)
+    expect(mayDrive(intent, NOW + FRESH_MS, true)).toBe(false)
+    expect(mayDrive(null, NOW, true)).toBe(false)
+    expect(mayDrive(intent, NOW + FRESH_MS, false)).toBe(true)
+  })
+})
+
 describe('silence', () => {
   it('is asked about at once the first time, then with back-off up to a limit', () => {
     let attempt = step(at('sending'), events.silent)
@@ -83,12 +116,11 @@ describe('silence', () => {
       attempt = step({ ...attempt, phase: { name: 'asking' } }, events.silent)
       if (attempt.phase.name === 'waiting') waits.push(attempt.phase.untilMs - NOW)
     }
-    expect(waits).toEqual([2000, 4000, 8000, 15_000, 15_000, 15_000, 15_000, 15_000])
-    expect(backOffMs(1)).toBe(1000)
+    expect(waits).toEqual([1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000])
   })
 
   it('after the second send waits before it asks, so that two ends without a network do not spin', () => {
-    const attempt = step(at('sending', { silences: 1 }), events.silent)
+    const attempt = step(at('sending', { failures: 1 }), events.silent)
     expect(text(attempt)).toBe('waiting ask silent')
   })
 })
@@ -107,7 +139,7 @@ describe('invariants on every path of seven events', () => {
         if (next.phase.name === 'sending' && attempt.phase.name === 'waiting')
           expect(attempt.phase.next).toBe('send')
         if (next.phase.name === 'won') expect(name).toBe('won')
-        if (next.phase.name === 'refused') expect(['refused', 'unsaved']).toContain(name)
+        if (next.phase.name === 'refused') expect(['refused', 'unsaved', 'unreadable']).toContain(name)
         if (isUnderWay(attempt) && next.intent) expect(next.intent.key).toBe(attempt.intent?.key)
         visit(next, depth - 1)
       }

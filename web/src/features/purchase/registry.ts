@@ -25,14 +25,14 @@ function listen(): void {
     for (const driver of drivers.values()) driver.online()
   })
   document.addEventListener('visibilitychange', () => {
-    if (!document.hidden)
-      for (const driver of drivers.values()) void driver.read().then(() => driver.refresh())
+    if (!document.hidden) for (const driver of drivers.values()) void driver.read(true)
   })
   sessionHint.subscribe(() => {
     if (!sessionHint.isSet()) stopAttempts()
   })
 }
 
+/** Who shows it calls `read(true)`, each time anew: meanwhile the order may have been paid or cancelled. */
 export function attemptDriver(userId: string, saleId: string): AttemptDriver {
   listen()
   const id = attemptId(userId, saleId)
@@ -45,7 +45,6 @@ export function attemptDriver(userId: string, saleId: string): AttemptDriver {
     }
   const driver = new AttemptDriver(makeAttemptIo(userId, saleId, tell), () => sessionHint.clear())
   drivers.set(id, driver)
-  void driver.read()
   return driver
 }
 

@@ -90,6 +90,8 @@ describe('answers to a send', () => {
 describe('answers to the question what happened', () => {
   it('404 of the shop: nothing is held; 404 of somebody else: nobody knows', () => {
     expect(replyOfAskError(problem('not_found', 404), NOW)).toEqual({ kind: 'nothing' })
+    // an edge that has just started does not know the sale yet
+    expect(replyOfAskError(problem('unknown_sale', 404), NOW)).toEqual({ kind: 'silent' })
     expect(replyOfAskError(new ApiError('malformed', 404, null, null), NOW)).toEqual({ kind: 'silent' })
   })
 

@@ -1,5 +1,5 @@
 /** What an answer of the server, or its absence, means for an attempt. Pure: from ApiError and body to the model's words. */
-import { ApiError } from '@/shared/api/error'
+import { ApiError, isCode } from '@/shared/api/error'
 import type { Purchase } from '@/shared/api/types'
 
 /** Why the next question waits. `silent`: no answer came. */
@@ -104,9 +104,12 @@ export function replyOfError(error: unknown, serverNowMs: number): Reply {
   }
 }
 
-/** The same for `GET …/purchases/{key}`, where 404 is good news: nothing is held. A refusal there says nothing about the purchase. */
+/**
+ * The same for `GET …/purchases/{key}`, where `not_found` is good news: nothing is held. Any other refusal, also a 404 (`unknown_sale` from an
+ * edge that has just started), says nothing about the purchase.
+ */
 export function replyOfAskError(error: unknown, serverNowMs: number): Reply {
-  if (error instanceof ApiError && error.status === 404 && error.problem) return { kind: 'nothing' }
+  if (isCode(error, 'not_found')) return { kind: 'nothing' }
   const reply = replyOfError(error, serverNowMs)
   return reply.kind === 'refused' ? { kind: 'silent' } : reply
 }

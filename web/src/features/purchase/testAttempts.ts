@@ -36,7 +36,7 @@ export type PhaseName = keyof typeof phases
 export const phaseNames = Object.keys(phases) as PhaseName[]
 
 export function reply(answer: Reply): Event {
-  return { type: 'reply', reply: answer, nowMs: NOW }
+  return { type: 'reply', reply: answer, nowMs: NOW, dice: 0 }
 }
 
 export const events = {
@@ -51,17 +51,18 @@ export const events = {
   silent: reply({ kind: 'silent' }),
   signedOut: reply({ kind: 'signedOut' }),
   wake: { type: 'wake', nowMs: NOW },
-  wakeEarly: { type: 'wake', nowMs: NOW - 1 },
+  wakeClockSetBack: { type: 'wake', nowMs: NOW - 1 },
   online: { type: 'online' },
   retry: { type: 'retry', nowMs: NOW },
   resume: { type: 'resume' },
   dismiss: { type: 'dismiss' },
+  unreadable: { type: 'unreadable' },
 } satisfies Record<string, Event>
 export type EventName = keyof typeof events
 export const eventNames = Object.keys(events) as EventName[]
 
 export function at(name: PhaseName, over: Partial<Attempt> = {}): Attempt {
-  return { intent: name === 'idle' ? null : intent, phase: phases[name], turn: 5, silences: 0, ...over }
+  return { intent: name === 'idle' ? null : intent, phase: phases[name], turn: 5, failures: 0, ...over }
 }
 
 export function text({ phase }: Attempt): string {

@@ -1,6 +1,7 @@
 /** A browser with several tabs for the driver's tests: time, network, disk and locks are played. */
 import type { Purchase } from '@/shared/api/types'
-import { AttemptDriver, type AttemptIo } from './driver'
+import type { AttemptIo } from './attemptIo'
+import { AttemptDriver } from './driver'
 import type { Attempt, Intent } from './model'
 import type { Reply } from './reply'
 
@@ -26,6 +27,9 @@ export class World {
   log: string[] = []
   answers: (Reply | Promise<Reply>)[] = []
   isDiskBroken = false
+  isDiskUnreadable = false
+  isHidden = false
+  dice = 0
   tabs: AttemptDriver[] = []
   timers: { atMs: number; wake: () => void }[] = []
   #lock: Promise<void> = Promise.resolve()
@@ -52,7 +56,10 @@ export class World {
         this.log.push(`put ${attempt.phase.name}`)
         return Promise.resolve()
       },
-      get: () => Promise.resolve(structuredClone(this.disk)),
+      get: () =>
+        this.isDiskUnreadable
+          ? Promise.reject(new Error('disk'))
+          : Promise.resolve(structuredClone(this.disk)),
       remove: () => {
         this.disk = null
         return Promise.resolve()
@@ -60,6 +67,8 @@ export class World {
       send: (intent) => answer('send', intent),
       ask: (intent) => answer('ask', intent),
       nowMs: () => this.nowMs,
+      dice: () => this.dice,
+      isHidden: () => this.isHidden,
       later: (waitMs, wake) => {
         const timer = { atMs: this.nowMs + waitMs, wake }
         this.timers.push(timer)

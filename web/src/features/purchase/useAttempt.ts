@@ -1,6 +1,6 @@
 import type { User } from '@/shared/api/types'
 import { newKey } from '@/shared/lib/keys'
-import { useCallback, useMemo, useState, useSyncExternalStore } from 'react'
+import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from 'react'
 import { nothing, type Attempt } from './model'
 import { attemptDriver } from './registry'
 
@@ -13,14 +13,15 @@ export interface AttemptHandle {
   tap: (quantity: number) => void
   retry: () => void
   dismiss: () => void
-  /** Asks for the won order's present status. */
-  refresh: () => void
+  /** Asks for the won order's present status. Ends with ms until it may be asked again; null = no use. */
+  refresh: () => Promise<number | null>
 }
 
 /** The shopper's attempt in a sale; nothing for nobody. */
 export function useAttempt(saleId: string, user: User | null): AttemptHandle {
   const userId = user?.user_id ?? null
   const driver = useMemo(() => (userId ? attemptDriver(userId, saleId) : null), [userId, saleId])
+  useEffect(() => void driver?.read(true), [driver])
   const subscribe = useCallback(
     (listener: () => void) => driver?.subscribe(listener) ?? (() => undefined),
     [driver],
@@ -42,6 +43,6 @@ export function useAttempt(saleId: string, user: User | null): AttemptHandle {
     },
     retry: () => void driver?.retry(),
     dismiss: () => void driver?.dismiss(),
-    refresh: useCallback(() => void driver?.refresh(), [driver]),
+    refresh: useCallback(() => driver?.refresh() ?? Promise.resolve(null), [driver]),
   }
 }

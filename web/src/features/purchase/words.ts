@@ -1,8 +1,10 @@
 /** An attempt in words: what is shown, and what readers hear. */
 import { formatMoment } from '@/shared/lib/time'
 import type { TFunction } from 'i18next'
+import type { Purchase } from '@/shared/api/types'
 import type { Attempt, Phase } from './model'
 import type { Refusal } from './reply'
+import { isPayable } from './standing'
 
 export type T = TFunction<'purchase'>
 
@@ -59,24 +61,30 @@ export function spokenText(t: T, { phase }: Attempt, language: string, isOnline:
     case 'idle':
       return ''
     case 'won':
-      return t('won.spoken', {
-        sequence: phase.purchase.sequence,
-        order: phase.purchase.order_id,
-        when: formatMoment(phase.purchase.pay_before_ms, language),
-      })
+      return wonText(t, phase.purchase, language)
     case 'refused':
-      return joined(refusalText(t, phase.refusal, language))
+      return joined(t, refusalText(t, phase.refusal, language))
     case 'offered':
-      return joined({ title: t('offered.title'), text: t('offered.text') })
+      return joined(t, { title: t('offered.title'), text: t('offered.text') })
     case 'signin':
-      return joined({ title: t('signin.title'), text: t('signin.text') })
+      return joined(t, { title: t('signin.title'), text: t('signin.text') })
     case 'waiting':
-      return joined(waitText(t, phase, isOnline))
+      return joined(t, waitText(t, phase, isOnline))
     default:
       return progressText(t, phase)
   }
 }
 
-function joined({ title, text }: Words): string {
-  return `${title}. ${text}`
+function wonText(t: T, purchase: Purchase, language: string): string {
+  const { sequence, order_id: order, status } = purchase
+  if (isPayable(purchase))
+    return t('won.spoken', { sequence, order, when: formatMoment(purchase.pay_before_ms, language) })
+  const closed = (['cancelled', 'expired', 'rejected', 'refunded'] as const).find((one) => one === status)
+  return closed
+    ? joined(t, { title: t('won.closed'), text: t('won.closedText', { status: t(`won.status.${closed}`) }) })
+    : joined(t, { title: t('won.paid'), text: t('won.paidText') })
+}
+
+function joined(t: T, words: Words): string {
+  return t('spoken', { ...words })
 }

@@ -21,7 +21,8 @@ export function Price({
       </span>
       {saving !== null && sale.list_price_cents !== null && (
         <span className="inline-flex items-baseline gap-2 text-sm text-muted">
-          <s aria-label={t('price.list', { price: money(sale.list_price_cents) })} className="figures">
+          <span className="sr-only">{t('price.list', { price: money(sale.list_price_cents) })}</span>
+          <s aria-hidden="true" className="figures">
             {money(sale.list_price_cents)}
           </s>
           <span className="font-semibold text-good">{t('price.saving', { percent: saving })}</span>

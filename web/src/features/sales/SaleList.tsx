@@ -9,6 +9,7 @@ import { useTranslation } from 'react-i18next'
 import { useSales, type SalesFilter } from './api/listSales'
 import { groups, groupSales, stateAt } from './model'
 import { SaleCard } from './SaleCard'
+import { useFirstProblem } from './useFirstProblem'
 import { useNextChange } from './useSaleState'
 
 const grid = 'grid gap-5 sm:grid-cols-2 lg:grid-cols-3'
@@ -17,8 +18,9 @@ const grid = 'grid gap-5 sm:grid-cols-2 lg:grid-cols-3'
 export function SaleList({ filter, onClear }: { filter: SalesFilter; onClear: () => void }) {
   const query = useSales(filter)
   useServerClockRunning()
-  if (query.isPending) return <ListSkeleton />
-  if (!query.data) return <ProblemNotice error={query.error} onRetry={() => void query.refetch()} />
+  const problem = useFirstProblem(query)
+  if (problem) return <ProblemNotice error={problem} onRetry={() => void query.refetch()} isAskedAgain />
+  if (!query.data) return <ListSkeleton />
   const sales = query.data.pages.flatMap((page) => page.data.sales)
   return (
     <>

@@ -1,4 +1,5 @@
 /** What a sale is to a shopper at a moment: pure. */
+import { isWorthARetry, type ApiError } from '@/shared/api/error'
 import { nextPollMs, steadyDice } from '@/shared/lib/pacing'
 import type { Sale, SaleState } from '@/shared/api/types'
 
@@ -64,6 +65,7 @@ export function stockShare(left: number, total: number): number {
   return Math.max(0.02, Math.min(1, left / total))
 }
 
+const FIRST_POLL_MS = 3000
 const LIST_POLL_MS = 6000
 const FAR_MS = 120_000
 const FAR_POLL_MS = 20_000
@@ -85,6 +87,18 @@ export interface PollState {
   hasFailed: boolean
   /** Rises with every answer. */
   turn: number
+}
+
+/**
+ * ms until the first answer is asked for again; false = the answer would be the same.
+ * @param failures questions in a row that failed, with all their retries
+ */
+export function firstPollMs(error: ApiError | null, failures: number): number | false {
+  if (!error || !isWorthARetry(error)) return false
+  return nextPollMs(
+    { floorMs: FIRST_POLL_MS, retryAfterMs: error.retryAfterMs ?? 0, failures: Math.max(0, failures - 1) },
+    steadyDice(failures),
+  )
 }
 
 /** ms until a list is asked for again; a list of several pages is several questions. */

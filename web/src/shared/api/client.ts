@@ -5,7 +5,7 @@ import type { Problem } from './types'
 const TIMEOUT_MS = 12_000 // above every deadline of the server, which answers "busy" itself
 
 const http = axios.create({
-  baseURL: '/api/v1',
+  baseURL: new URL('/api/v1', window.location.origin).href,
   timeout: TIMEOUT_MS,
   headers: { Accept: 'application/json' },
 })
@@ -16,6 +16,12 @@ export interface Answer<T> {
   /** ms, from Cache-Control's max-age; 0 = it says nothing. */
   maxAgeMs: number
 }
+
+/**
+ * For what is the same for everybody: without the session's cookie, so that nginx answers from its cache. XMLHttpRequest sends cookies to its
+ * own origin whatever it is told; fetch does not.
+ */
+export const anonymous = { adapter: 'fetch', withCredentials: false } as const satisfies AxiosRequestConfig
 
 /** Sends one request. @throws ApiError, and nothing else; an abort by `signal` too, as `network`. */
 export async function request<T>(config: AxiosRequestConfig): Promise<T> {
@@ -36,10 +42,13 @@ async function send<T>(config: AxiosRequestConfig): Promise<AxiosResponse<T>> {
   }
 }
 
+const timeouts = ['ECONNABORTED', 'ETIMEDOUT'] // of XMLHttpRequest, of fetch
+
 function toApiError(error: unknown): ApiError {
   if (!axios.isAxiosError(error)) return new ApiError('malformed', 0, null, null)
   const response: AxiosResponse<unknown> | undefined = error.response
-  if (!response) return new ApiError(error.code === 'ECONNABORTED' ? 'timeout' : 'network', 0, null, null)
+  if (!response)
+    return new ApiError(timeouts.includes(error.code ?? '') ? 'timeout' : 'network', 0, null, null)
   const problem = isProblem(response.data) ? response.data : null
   const seconds = Number(header(response, 'retry-after'))
   const headerMs = header(response, 'retry-after') !== '' && Number.isFinite(seconds) ? seconds * 1000 : null

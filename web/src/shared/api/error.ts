@@ -23,13 +23,13 @@ export class ApiError extends Error {
   }
 }
 
-export function isCode(error: unknown, ...codes: Code[]): boolean {
-  return error instanceof ApiError && error.code !== null && codes.includes(error.code)
-}
-
-/** True if the same question may be answered later. */
-export function isRetryable(error: ApiError): boolean {
+/** Whether the same question may have another answer later. */
+export function isWorthARetry(error: ApiError): boolean {
   return (
     error.kind === 'network' || error.kind === 'timeout' || (error.problem?.retryable ?? error.status >= 500)
   )
+}
+
+export function isCode(error: unknown, ...codes: Code[]): boolean {
+  return error instanceof ApiError && error.code !== null && codes.includes(error.code)
 }

@@ -1,7 +1,7 @@
 /** What a page needs at all and could not have: it is asked for again by itself, ever more calmly, and the problem stays in its place meanwhile. */
 import { nextPollMs, steadyDice } from '@/shared/lib/pacing'
 import { useState } from 'react'
-import { isRetryable, type ApiError } from './error'
+import { isWorthARetry, type ApiError } from './error'
 
 const FLOOR_MS = 1000
 
@@ -13,7 +13,7 @@ interface Asked {
 
 /** For `refetchInterval`, before there are data: ms until it is worth asking again; false = asking again makes no sense. */
 export function firstLoadMs({ data, error, errorUpdateCount }: Asked): number | false {
-  if (data !== undefined || !error || !isRetryable(error)) return false
+  if (data !== undefined || !error || !isWorthARetry(error)) return false
   const pace = { floorMs: FLOOR_MS, failures: errorUpdateCount, retryAfterMs: error.retryAfterMs ?? 0 }
   return nextPollMs(pace, steadyDice(errorUpdateCount))
 }

@@ -1,6 +1,6 @@
 import { QueryCache, QueryClient } from '@tanstack/react-query'
 import { nextPollMs } from '@/shared/lib/pacing'
-import { ApiError, isRetryable } from './error'
+import { ApiError, isWorthARetry } from './error'
 import { sessionHint } from './sessionHint'
 
 const RETRIES = 3
@@ -28,7 +28,7 @@ export function makeQueryClient(): QueryClient {
         gcTime: OFFLINE_DAYS * 86_400_000,
         staleTime: 1000,
         refetchOnWindowFocus: true,
-        retry: (failures, error) => failures < RETRIES && isRetryable(error),
+        retry: (failures, error) => failures < RETRIES && isWorthARetry(error),
         retryDelay: (failures, error) =>
           nextPollMs({ floorMs: 500, retryAfterMs: error.retryAfterMs ?? 0, failures }, Math.random()),
       },

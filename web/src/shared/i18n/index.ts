@@ -44,7 +44,8 @@ export async function startI18n(language: Language): Promise<void> {
     interpolation: { escapeValue: false }, // React escapes
     react: { useSuspense: false },
   })
-  if (language !== 'en') await chooseLanguage(language)
+  // Texts that do not come must not keep the page white: English is here.
+  if (language !== 'en') await chooseLanguage(language).catch(() => undefined)
 }
 
 export async function chooseLanguage(language: Language): Promise<void> {

@@ -1,5 +1,7 @@
-import { request } from '@/shared/api/client'
+import { anonymous, request } from '@/shared/api/client'
+import { ApiError } from '@/shared/api/error'
 import { create } from 'zustand'
+import { nextPollMs } from './pacing'
 import {
   betterEstimate,
   clockErrorMs,
@@ -15,6 +17,7 @@ import {
 const SAMPLES = 5
 const RESAMPLE_MS = 60_000
 const AGAIN_MS = 3000
+const TIMEOUT_MS = 3000
 const LOOK_MS = 1000
 
 interface ClockState {
@@ -68,7 +71,7 @@ export function atServerTime(ms: number, reached: () => void): () => void {
 
 async function takeSample(): Promise<Sample> {
   const sentMs = performance.now()
-  const { now_ms } = await request<{ now_ms: number }>({ url: '/time', timeout: AGAIN_MS })
+  const { now_ms } = await request<{ now_ms: number }>({ url: '/time', timeout: TIMEOUT_MS, ...anonymous })
   return { sentMs, receivedMs: performance.now(), serverMs: now_ms }
 }
 
@@ -80,14 +83,17 @@ export function runServerClock(): () => void {
   let isEnded = false
   let isSampling = false
   let timer = 0
+  let failures = 0
+  let notBeforeMs = 0
   let seen = { wallMs: Date.now(), monotonicMs: performance.now() }
 
   async function sample(): Promise<void> {
-    if (isSampling || isEnded || document.hidden) return
+    if (isSampling || isEnded || document.hidden || performance.now() < notBeforeMs) return
     isSampling = true
     window.clearTimeout(timer)
     const before = useServerClock.getState().estimate
     const samples: Sample[] = []
+    let retryAfterMs = 0
     try {
       while (samples.length < SAMPLES) {
         samples.push(await takeSample())
@@ -95,11 +101,19 @@ export function runServerClock(): () => void {
         const fresh = estimateClock(samples)
         if (fresh) useServerClock.setState({ estimate: betterEstimate(before, fresh, performance.now()) })
       }
-    } catch {
+    } catch (error) {
       // offline or refused: the old estimate stays, its error grows
+      retryAfterMs = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0
     }
     isSampling = false
-    timer = window.setTimeout(() => void sample(), samples.length > 0 ? RESAMPLE_MS : AGAIN_MS)
+    failures = samples.length > 0 ? 0 : failures + 1
+    notBeforeMs = performance.now() + retryAfterMs
+    const pace = {
+      floorMs: samples.length > 0 ? RESAMPLE_MS : AGAIN_MS,
+      retryAfterMs,
+      failures: Math.max(0, failures - 1),
+    }
+    timer = window.setTimeout(() => void sample(), nextPollMs(pace, Math.random())) // does nothing once ended
   }
 
   const watch = window.setInterval(() => {

@@ -1,10 +1,10 @@
-import { ApiError } from '@/shared/api/error'
+import { ApiError, isWorthARetry } from '@/shared/api/error'
 import type { TFunction } from 'i18next'
 import { useTranslation } from 'react-i18next'
 import { Button } from './Button'
 import { Notice } from './Notice'
 
-/** What went wrong with something that was done, and what to do next, in the reader's language. */
+/** What went wrong and what to do next, in the reader's language. */
 export function problemText(t: TFunction, error: ApiError): string {
   const seconds = Math.max(1, Math.ceil((error.retryAfterMs ?? 1000) / 1000))
   const request = error.problem?.request_id ?? ''
@@ -35,11 +35,22 @@ export function problemText(t: TFunction, error: ApiError): string {
 }
 
 /** The answer to a page's main question did not come. */
-export function ProblemNotice({ error, onRetry }: { error: ApiError; onRetry?: () => void }) {
+export function ProblemNotice({
+  error,
+  onRetry,
+  isAskedAgain = false,
+}: {
+  error: ApiError
+  onRetry?: () => void
+  /** The page asks again by itself. */
+  isAskedAgain?: boolean
+}) {
   const { t } = useTranslation()
   return (
     <Notice tone="bad" title={t('problem.title')} isLive>
-      <p>{error.kind === 'network' ? t('problem.networkPage') : problemText(t, error)}</p>
+      <p>
+        {problemText(t, error)} {isAskedAgain && isWorthARetry(error) && t('problem.byItself')}
+      </p>
       {error.problem && (
         <p className="mt-1 text-sm text-muted">
           {t('problem.reference', { request: error.problem.request_id })}

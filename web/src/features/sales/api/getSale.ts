@@ -1,7 +1,7 @@
-import { requestPaced, type Answer } from '@/shared/api/client'
+import { anonymous, requestPaced, type Answer } from '@/shared/api/client'
 import type { Sale } from '@/shared/api/types'
 import { queryOptions, useQuery, useQueryClient, type QueryClient } from '@tanstack/react-query'
-import { salePollMs } from '../model'
+import { firstPollMs, salePollMs } from '../model'
 import type { SalesPage } from './listSales'
 import { pollState } from './pollState'
 
@@ -11,10 +11,12 @@ export const saleQuery = (saleId: string) =>
   queryOptions({
     queryKey: ['sales', 'one', saleId],
     queryFn: ({ signal }): Promise<Answer<SaleNow>> =>
-      requestPaced<SaleNow>({ url: `/sales/${encodeURIComponent(saleId)}`, signal }),
+      requestPaced<SaleNow>({ url: `/sales/${encodeURIComponent(saleId)}`, signal, ...anonymous }),
     refetchInterval: (query) => {
       const answer = query.state.data
-      return answer ? salePollMs(answer.data, answer.data.now_ms, pollState(query, answer)) : false
+      return answer
+        ? salePollMs(answer.data, answer.data.now_ms, pollState(query, answer))
+        : firstPollMs(query.state.error, query.state.errorUpdateCount)
     },
     meta: { offline: true },
   })

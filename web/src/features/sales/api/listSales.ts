@@ -1,7 +1,7 @@
-import { requestPaced, type Answer } from '@/shared/api/client'
+import { anonymous, requestPaced, type Answer } from '@/shared/api/client'
 import type { Sale, SaleState } from '@/shared/api/types'
 import { infiniteQueryOptions, useInfiniteQuery } from '@tanstack/react-query'
-import { listPollMs } from '../model'
+import { firstPollMs, listPollMs } from '../model'
 import { pollState } from './pollState'
 
 export interface SalesPage {
@@ -23,12 +23,16 @@ export const salesQuery = ({ q, state }: SalesFilter) =>
         url: '/sales',
         params: { ...(q && { q }), ...(state && { state }), ...(pageParam && { cursor: pageParam }) },
         signal,
+        ...anonymous,
       }),
     initialPageParam: '',
     getNextPageParam: (last) => last.data.next_cursor,
     refetchInterval: (query) =>
-      listPollMs(pollState(query, query.state.data?.pages[0]), query.state.data?.pages.length ?? 1),
-    meta: { offline: true },
+      query.state.data
+        ? listPollMs(pollState(query, query.state.data.pages[0]), query.state.data.pages.length)
+        : firstPollMs(query.state.error, query.state.errorUpdateCount),
+    // what somebody searched for once is not worth keeping
+    meta: { offline: q === '' && state === '' },
   })
 
 export function useSales(filter: SalesFilter) {

@@ -9,7 +9,6 @@ export const common = {
     operate: 'Operate',
     logIn: 'Log in',
     logOut: 'Log out',
-    menu: 'Menu',
   },
   theme: { label: 'Appearance', system: 'As the device', light: 'Light', dark: 'Dark' },
   language: { label: 'Language', en: 'English', zh: '简体中文' },
@@ -19,9 +18,7 @@ export const common = {
     close: 'Close',
     back: 'Back',
     more: 'Show more',
-    save: 'Save',
     search: 'Search',
-    clear: 'Clear',
     reload: 'Reload',
     copy: 'Copy',
     copied: 'Copied',
@@ -31,7 +28,6 @@ export const common = {
     offline: 'You are offline. This is what was last known.',
     offlineSince: 'Last known {{when}}',
     update: 'A new version is ready.',
-    offlineReady: 'This shop now opens without a network, too.',
   },
   countdown: {
     days_one: '{{count}} day',
@@ -44,8 +40,7 @@ export const common = {
   },
   problem: {
     title: 'That did not work',
-    network: 'The shop cannot be reached. Check your connection, then try again.',
-    networkPage: 'The shop cannot be reached. Check your connection; this page tries again by itself.',
+    network: 'The shop cannot be reached. Check your connection and try again.',
     timeout: 'The shop did not answer in time. Try again in a moment.',
     malformed: 'The shop answered something we do not understand. Reload the page.',
     notFound: 'This is not here, or not yours.',
@@ -57,6 +52,7 @@ export const common = {
     invalid: 'Please check what you entered: {{detail}}',
     internal: 'Something went wrong on our side. Try again; if it stays, tell us {{request}}.',
     reference: 'Reference {{request}}',
+    byItself: 'This page tries again by itself.',
   },
   notFound: {
     title: 'Nothing is here',
@@ -64,5 +60,5 @@ export const common = {
     home: 'To the sales',
   },
   crash: { title: 'This page has stumbled', text: 'What you bought is safe. Reload the page to go on.' },
-  footer: { promise: 'A confirmed purchase is durable the moment you see it.', source: 'Open source, MIT' },
+  footer: { promise: 'A confirmed purchase is durable the moment you see it.' },
 }

@@ -1,4 +1,5 @@
 export const purchase = {
+  spoken: '{{title}}. {{text}}',
   quantity: 'Pieces',
   button: {
     buy: 'Buy now · {{price}}',
@@ -70,7 +71,7 @@ export const purchase = {
   },
   won: {
     title: 'It is yours',
-    sequence: 'You were no.',
+    sequence: 'You were no. <n>{{sequence}}</n>',
     order: 'Order',
     pieces: 'Pieces',
     total: 'Total',
@@ -80,6 +81,8 @@ export const purchase = {
     dismiss: 'Put this ticket away',
     paid: 'Paid',
     paidText: 'All done. You find it among your orders.',
+    late: 'The time to pay is over',
+    lateText: 'The order shows what became of it.',
     closed: 'This order is closed',
     closedText: 'It was {{status}}, so nothing is held for you any more. You may buy again.',
     status: {
@@ -101,7 +104,7 @@ export const purchase = {
       'Others were faster this time. Unpaid pieces come back: leave the page open, the button arms itself again.',
     sold_outLeft_one: 'Only {{count}} piece is left, fewer than you wanted. Choose a smaller number.',
     sold_outLeft_other: 'Only {{count}} pieces are left, fewer than you wanted. Choose a smaller number.',
-    limit_exceeded: 'More than one shopper may have',
+    limit_exceeded: 'This is beyond the sale’s limit',
     limit_exceededText:
       'Nothing was bought. Choose fewer pieces; after ten attempts in one sale it is over for your account.',
     idempotency_mismatch: 'This attempt was sent before with other pieces',
