@@ -3,14 +3,16 @@ import { clearAttempts } from '@/shared/lib/storage'
 import { nowMs, useServerClock } from '@/shared/lib/serverClockStore'
 import type { Purchase, SaleState } from '@/shared/api/types'
 import { problem, purchaseOf, sale, server } from '@/test/shop'
-import { fireEvent, render, screen, waitFor } from '@testing-library/react'
+import { configure, fireEvent, render, screen, waitFor } from '@testing-library/react'
 import userEvent from '@testing-library/user-event'
 import { http, HttpResponse, type HttpResponseResolver } from 'msw'
 import { MemoryRouter } from 'react-router'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { BuyPanel } from './BuyPanel'
 import { stopAttempts } from './registry'
 
+vi.setConfig({ testTimeout: 15_000 })
+configure({ asyncUtilTimeout: 3000 })
 beforeAll(() => server.listen({ onUnhandledRequest: 'error' }))
 beforeEach(async () => {
   stopAttempts()

@@ -1,9 +1,19 @@
 /** A sale is what its times say by the server's clock; polls obey the server and cost little when nothing can happen. */
+import { ApiError } from '@/shared/api/error'
 import type { Sale, SaleState } from '@/shared/api/types'
 import { describe, expect, it } from 'vitest'
 import { artOf, motifs } from './art'
 import { deviceDifference, spanOf } from './clock'
-import { groupSales, listPollMs, nextChangeMs, salePollMs, savingPercent, stateAt, stockShare } from './model'
+import {
+  firstPollMs,
+  groupSales,
+  listPollMs,
+  nextChangeMs,
+  salePollMs,
+  savingPercent,
+  stateAt,
+  stockShare,
+} from './model'
 
 const OPENS = 100_000
 const CLOSES = 200_000
@@ -28,6 +38,23 @@ function sale(state: SaleState, over: Partial<Sale> = {}): Sale {
     ...over,
   }
 }
+
+describe('a first answer that failed', () => {
+  const away = new ApiError('network', 0, null, null)
+  it('is asked for again with back-off, not before the server allows', () => {
+    const waits = [1, 2, 3, 12].map((failures) => Number(firstPollMs(away, failures)))
+    for (const [index, floor] of [3000, 6000, 12_000, 60_000].entries()) {
+      expect(waits[index]).toBeGreaterThanOrEqual(floor)
+      expect(waits[index]).toBeLessThanOrEqual(floor * 1.2)
+    }
+    expect(firstPollMs(new ApiError('malformed', 503, null, 90_000), 1)).toBeGreaterThanOrEqual(90_000)
+  })
+
+  it('is not asked for if the answer would be the same, or none failed', () => {
+    expect(firstPollMs(new ApiError('malformed', 404, null, null), 1)).toBe(false)
+    expect(firstPollMs(null, 0)).toBe(false)
+  })
+})
 
 describe('the state at a moment', () => {
   const table: [SaleState, number | null, SaleState][] = [

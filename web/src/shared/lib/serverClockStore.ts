@@ -69,6 +69,12 @@ export function atServerTime(ms: number, reached: () => void): () => void {
   return () => window.clearTimeout(timer)
 }
 
+/** ms until the clock is measured again. @param failures in a row */
+export function nextSampleMs(failures: number, retryAfterMs: number, dice: number): number {
+  const floorMs = failures === 0 ? RESAMPLE_MS : AGAIN_MS
+  return nextPollMs({ floorMs, retryAfterMs, failures: Math.max(0, failures - 1) }, dice)
+}
+
 async function takeSample(): Promise<Sample> {
   const sentMs = performance.now()
   const { now_ms } = await request<{ now_ms: number }>({ url: '/time', timeout: TIMEOUT_MS, ...anonymous })
@@ -108,12 +114,7 @@ export function runServerClock(): () => void {
     isSampling = false
     failures = samples.length > 0 ? 0 : failures + 1
     notBeforeMs = performance.now() + retryAfterMs
-    const pace = {
-      floorMs: samples.length > 0 ? RESAMPLE_MS : AGAIN_MS,
-      retryAfterMs,
-      failures: Math.max(0, failures - 1),
-    }
-    timer = window.setTimeout(() => void sample(), nextPollMs(pace, Math.random())) // does nothing once ended
+    timer = window.setTimeout(() => void sample(), nextSampleMs(failures, retryAfterMs, Math.random())) // does nothing once ended
   }
 
   const watch = window.setInterval(() => {
