@@ -4,2214 +4,2179 @@
  */
 
 export interface paths {
-  '/api/v1/time': {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    /**
-     * The gate's clock
-     * @description Carried by the edge from the gate's last answer, within 5 ms. It goes on while the gate is away; before the first answer it is 503.
-     */
-    get: operations['getTime']
-    put?: never
-    post?: never
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/accounts': {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    get?: never
-    put?: never
-    /** A new shopper */
-    post: operations['createAccount']
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/accounts/me/password': {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    get?: never
-    /** A new password; ends all sessions of the account */
-    put: operations['changePassword']
-    post?: never
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/sessions': {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    get?: never
-    put?: never
-    /** Log in */
-    post: operations['createSession']
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/sessions/current': {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    /** Who is asking */
-    get: operations['getSession']
-    put?: never
-    post?: never
-    /** Log out */
-    delete: operations['endSession']
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/sales': {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    /** Published sales, newest first, 20 a page */
-    get: operations['listSales']
-    put?: never
-    post?: never
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/sales/{sale_id}': {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        sale_id: components['parameters']['SaleId']
-      }
-      cookie?: never
-    }
-    /** One published sale */
-    get: operations['getSale']
-    put?: never
-    post?: never
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/sales/{sale_id}/purchases': {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        sale_id: components['parameters']['SaleId']
-      }
-      cookie?: never
-    }
-    get?: never
-    put?: never
-    /**
-     * Buy
-     * @description The 201 is durable when it is sent. The same key and request again gives this answer again, from any edge, in every state
-     *     of the sale and of the order, for at least 24 hours. A refused attempt leaves nothing: the same key may win later. One
-     *     active order per shopper and sale; at most 10 attempts at holding in one sale.
-     */
-    post: operations['purchase']
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/sales/{sale_id}/purchases/{idempotency_key}': {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        sale_id: components['parameters']['SaleId']
-        idempotency_key: components['schemas']['IdempotencyKey']
-      }
-      cookie?: never
-    }
-    /** What became of a purchase */
-    get: operations['getPurchase']
-    put?: never
-    post?: never
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/orders': {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    /** Own orders, newest first, 20 a page */
-    get: operations['listOrders']
-    put?: never
-    post?: never
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/orders/{order_id}': {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        order_id: components['parameters']['OrderId']
-      }
-      cookie?: never
-    }
-    /** One own order */
-    get: operations['getOrder']
-    put?: never
-    post?: never
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/orders/{order_id}/payments': {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        order_id: components['parameters']['OrderId']
-      }
-      cookie?: never
-    }
-    get?: never
-    put?: never
-    /**
-     * Pay
-     * @description Begins a payment of the whole order; what becomes of it stands in the order. The same key and request again is the same
-     *     payment, answered with its status as it is then. An order that is still `reserved` is waited for up to the deadline.
-     */
-    post: operations['payOrder']
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/orders/{order_id}/cancel': {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        order_id: components['parameters']['OrderId']
-      }
-      cookie?: never
-    }
-    get?: never
-    put?: never
-    /** Give an order back that is not paid */
-    post: operations['cancelOrder']
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/payments/webhook': {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    get?: never
-    put?: never
-    /**
-     * What became of a payment
-     * @description Sent by a provider until it is answered 200; the same `event_id` again changes nothing. The signature is checked where
-     *     other calls check a token: a wrong one is 401 before Accept, media type and body are judged.
-     */
-    post: operations['takePaymentEvent']
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/admin/sales': {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    /** All sales, drafts too, newest first, 20 a page */
-    get: operations['listOperatorSales']
-    put?: never
-    /** A draft */
-    post: operations['createSale']
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/admin/sales/{sale_id}': {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        sale_id: components['parameters']['SaleId']
-      }
-      cookie?: never
-    }
-    /** One sale in any state */
-    get: operations['getOperatorSale']
-    put?: never
-    post?: never
-    delete?: never
-    options?: never
-    head?: never
-    /**
-     * Other values; what is not named stays
-     * @description A draft: any of its fields. A sale that is published and not over: `title`, `description`, `image_url`, `price_cents`,
-     *     `ends_at_ms`; orders keep the price that they were made with. At least one field.
-     */
-    patch: operations['editSale']
-    trace?: never
-  }
-  '/api/v1/admin/sales/{sale_id}/stock': {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        sale_id: components['parameters']['SaleId']
-      }
-      cookie?: never
-    }
-    get?: never
-    put?: never
-    /** Put more units on sale, or take some away */
-    post: operations['changeStock']
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/admin/sales/{sale_id}/publish': {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        sale_id: components['parameters']['SaleId']
-      }
-      cookie?: never
-    }
-    get?: never
-    put?: never
-    /** Publish a draft; it opens and closes by itself at its times */
-    post: operations['publishSale']
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/admin/sales/{sale_id}/pause': {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        sale_id: components['parameters']['SaleId']
-      }
-      cookie?: never
-    }
-    get?: never
-    put?: never
-    /** Pause a published sale */
-    post: operations['pauseSale']
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/admin/sales/{sale_id}/resume': {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        sale_id: components['parameters']['SaleId']
-      }
-      cookie?: never
-    }
-    get?: never
-    put?: never
-    /** Go on with a paused sale */
-    post: operations['resumeSale']
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/admin/sales/{sale_id}/end': {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        sale_id: components['parameters']['SaleId']
-      }
-      cookie?: never
-    }
-    get?: never
-    put?: never
-    /** End a sale for good */
-    post: operations['endSale']
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/admin/sales/{sale_id}/audit': {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        sale_id: components['parameters']['SaleId']
-      }
-      cookie?: never
-    }
-    /** Where every unit is */
-    get: operations['auditSale']
-    put?: never
-    post?: never
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/admin/sales/{sale_id}/stats': {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        sale_id: components['parameters']['SaleId']
-      }
-      cookie?: never
-    }
-    /**
-     * How a sale goes at this moment
-     * @description Made to be polled once a second. Attempts are counted by each edge since its process began, and added up over the edges that answer
-     *     within 250 ms: an edge that restarts begins at 0, so these numbers may fall. `orders` are PostgreSQL's, and last.
-     */
-    get: operations['getSaleStats']
-    put?: never
-    post?: never
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/admin/orders/{order_id}': {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        order_id: components['parameters']['OrderId']
-      }
-      cookie?: never
-    }
-    /** Any order */
-    get: operations['getOperatorOrder']
-    put?: never
-    post?: never
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/admin/orders/{order_id}/cancel': {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        order_id: components['parameters']['OrderId']
-      }
-      cookie?: never
-    }
-    get?: never
-    put?: never
-    /** Give any order back that is not paid */
-    post: operations['cancelOperatorOrder']
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/admin/dead-letters': {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    /** Reservations that could not become orders and are not decided yet, newest first, 20 a page */
-    get: operations['listDeadLetters']
-    put?: never
-    post?: never
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/admin/dead-letters/{dead_letter_id}/requeue': {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        dead_letter_id: components['parameters']['DeadLetterId']
-      }
-      cookie?: never
-    }
-    get?: never
-    put?: never
-    /** Let it become an order after all */
-    post: operations['requeueDeadLetter']
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/admin/dead-letters/{dead_letter_id}/discard': {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        dead_letter_id: components['parameters']['DeadLetterId']
-      }
-      cookie?: never
-    }
-    get?: never
-    put?: never
-    /** Close it; the order stays rejected */
-    post: operations['discardDeadLetter']
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/admin/actors': {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    /** Live processes */
-    get: operations['listActors']
-    put?: never
-    post?: never
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/admin/actors/{kind}': {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        kind: components['schemas']['Kind']
-      }
-      cookie?: never
-    }
-    get?: never
-    put?: never
-    /** Another number of processes of a kind */
-    post: operations['scaleActors']
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/api/v1/admin/limits': {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    /** Limits in force */
-    get: operations['getLimits']
-    put?: never
-    post?: never
-    delete?: never
-    options?: never
-    head?: never
-    /** Other limits; what is not named stays */
-    patch: operations['patchLimits']
-    trace?: never
-  }
-  '/api/v1/admin/log': {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    /** What operators did, newest first, 20 a page */
-    get: operations['listLog']
-    put?: never
-    post?: never
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/healthz': {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    /** Alive; depends on nothing */
-    get: operations['getHealth']
-    put?: never
-    post?: never
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/readyz': {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    /** Can it serve */
-    get: operations['getReadiness']
-    put?: never
-    post?: never
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-  '/metrics': {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    /** Metrics of every process; only on the operations listener */
-    get: operations['getMetrics']
-    put?: never
-    post?: never
-    delete?: never
-    options?: never
-    head?: never
-    patch?: never
-    trace?: never
-  }
-}
-export type webhooks = Record<string, never>
-export interface components {
-  schemas: {
-    /** @description milliseconds since 1970 UTC */
-    Time: number
-    /** @description milliseconds since 1970 UTC, up to the year 2255 */
-    SaleTime: number
-    Id: string
-    /** @description below 2^48 */
-    SaleId: string
-    /** Format: uuid */
-    OrderId: string
-    IdempotencyKey: string
-    Username: string
-    /** @description 8 to 128 bytes */
-    NewPassword: string
-    /** @description minor units */
-    Price: number
-    /** @description ISO 4217 */
-    Currency: string
-    /** @description null on the last page */
-    NextCursor: string | null
-    /** @enum {unknown} */
-    Kind: 'edge' | 'limiter' | 'seckill' | 'broker' | 'ordering' | 'inventory' | 'account'
-    /** @enum {unknown} */
-    SaleState: 'scheduled' | 'live' | 'paused' | 'sold_out' | 'ended'
-    /**
-     * @description `reserved` → `pending_payment` → `paid`; `pending_payment` → `cancelled` or `expired`; `rejected` with `reason` only when the
-     *     reservation could not be processed or its disk was lost; `refunded` when all captured money of a paid order went back
-     * @enum {unknown}
-     */
-    OrderStatus: 'reserved' | 'pending_payment' | 'paid' | 'cancelled' | 'expired' | 'rejected' | 'refunded'
-    PaymentId: string
-    /**
-     * @description `refund_due`: captured, and not wanted any more; it goes back as `refunded`
-     * @enum {unknown}
-     */
-    PaymentStatus: 'pending' | 'captured' | 'declined' | 'refund_due' | 'refunded'
-    User: {
-      user_id: components['schemas']['Id']
-      username: string
-      /** @enum {unknown} */
-      role: 'shopper' | 'operator'
-    }
-    SaleTerms: {
-      sale_id: components['schemas']['SaleId']
-      /** @description empty = none */
-      product_id: string
-      title: string
-      /** @description empty = none */
-      description: string
-      /** @description a path of this site; empty = none */
-      image_url: string
-      price_cents: components['schemas']['Price']
-      /** @description minor units */
-      list_price_cents: number | null
-      currency: components['schemas']['Currency']
-      /** @description units */
-      stock_total: number
-      /** @description units, as last seen */
-      stock_left: number
-      starts_at_ms: components['schemas']['Time']
-      ends_at_ms: components['schemas']['Time']
-      /** @description units of one order */
-      per_user_limit: number
-      /** @description seconds */
-      pay_within_s: number
-    }
-    Sale: components['schemas']['SaleTerms'] & {
-      state: components['schemas']['SaleState']
-    }
-    OperatorSale: components['schemas']['SaleTerms'] & {
-      /** @enum {unknown} */
-      state: 'draft' | 'scheduled' | 'live' | 'paused' | 'sold_out' | 'ended'
-      /** @description rises with every change */
-      version: number
-      /** @description of its gate; 0 = none yet */
-      epoch: number
-      recovering: boolean
-      /** @description units of pending and paid orders */
-      sold: number
-    }
-    Purchase: {
-      order_id: components['schemas']['OrderId']
-      sale_id: components['schemas']['SaleId']
-      /** @description units */
-      quantity: number
-      /** @description per unit */
-      price_cents: components['schemas']['Price']
-      /** @description minor units */
-      total_cents: number
-      currency: components['schemas']['Currency']
-      status: components['schemas']['OrderStatus']
-      /** @description order of acceptance in the sale, never reused; gaps are allowed */
-      sequence: number
-      pay_before_ms: components['schemas']['Time']
-    }
-    Order: components['schemas']['Purchase'] & {
-      /** @description why it was rejected or cancelled */
-      reason?: string
-      /** @description oldest first; in a list at least the latest 12 of each order, of one order the latest 256 */
-      payments: components['schemas']['Payment'][]
-      /** @description what happened, oldest first and as many as of payments: the reservation by the gate's clock, everything after it by PostgreSQL's */
-      timeline: {
-        at_ms: components['schemas']['Time']
-        /** @description a status of the order, or what became of a payment, such as payment_captured */
-        event: string
-        /** @description seckill, ordering, shopper, timeout, provider, or an operator's username */
-        actor: string
-      }[]
-    }
-    Payment: {
-      payment_id: components['schemas']['PaymentId']
-      status: components['schemas']['PaymentStatus']
-    }
-    DeadLetter: {
-      id: components['schemas']['Id']
-      reason: string
-      /** @description counted deliveries */
-      attempts: number
-      at_ms: components['schemas']['Time']
-      /** @description the journal's entry, as far as it could be read */
-      message: {
-        sale_id: components['schemas']['SaleId']
-        /** @description of the gate that wrote it */
-        epoch: number
-        /** @description its place in the journal */
-        entry: string
-        /** @description missing if it could not be read */
-        order_id?: components['schemas']['OrderId']
-        /** @description 0 = could not be read */
-        user_id: string
-        /** @description units */
-        quantity: number
-        /** @description minor units, per unit */
-        price_cents: number
-        sequence: number
-        /** @description microseconds since 1970 UTC */
-        reserved_us: number
-        /** @description microseconds since 1970 UTC */
-        pay_before_us: number
-      }
-    }
-    DeadLetterDecision: {
-      id: components['schemas']['Id']
-      /** @enum {unknown} */
-      status: 'requeued' | 'discarded'
-    }
-    Audit: {
-      /** @description put on sale */
-      stock_total: number
-      /** @description free at the gate */
-      gate_left: number
-      /** @description reserved, and units on their way back; 0 at rest */
-      in_flight: number
-      /** @description reserved without an order row */
-      reserved: number
-      pending_payment: number
-      paid: number
-      /** @description given back since the sale began, outside the sum */
-      cancelled_returned: number
-      oversold: number
-      lost: number
-      duplicated: number
-      /** @description missing at rest */
-      leaked: number
-      lost_with_disk: number
-      /** @description the equation holds and oversold, lost, duplicated, leaked are 0 */
-      balanced: boolean
-    }
-    SaleStats: {
-      /** @description purchase requests of this sale that were answered, `accepted` and all of `refused`. Not counted is what was refused before the sale was looked at: malformed, unauthorised, over the limit of its address, for a sale that is not there or a day over */
-      attempts: number
-      /** @description answered 201; the same key again counts again, so this may be more than there are orders */
-      accepted: number
-      /**
-       * @description by code; what never happened is not listed
-       * @example {
-       *       "sold_out": 4012,
-       *       "already_purchased": 77,
-       *       "rate_limited": 3
-       *     }
-       */
-      refused: {
-        [key: string]: number
-      }
-      /** @description units, as in the sale */
-      stock_left: number
-      /** @description orders, not units, by status; `reserved` ones are in `queue_depth` */
-      orders: {
-        pending_payment: number
-        paid: number
-        cancelled: number
-        expired: number
-        rejected: number
-        refunded: number
-      }
-      /** @description time within which half of the attempts of the last 5 to 10 seconds were answered, from the edge's taking a request to its answer; at most an eighth too high, then rounded up; 0 = there were none */
-      p50_ms: number
-      /** @description likewise 99 of 100 */
-      p99_ms: number
-      /** @description what waits for this sale: purchases without an answer (at edges, limiters, seckill and the gate) and reservations that are on their way to PostgreSQL (broker, ordering), the latter as seen up to 100 ms ago, 1 s in a sale at rest */
-      queue_depth: number
-    }
-    Actor: {
-      kind: components['schemas']['Kind']
-      /** @description KIND/N */
-      id: string
-      pid: number
-      /** @enum {unknown} */
-      state: 'starting' | 'ready' | 'draining'
-      /** @description of an edge http://127.0.0.1:PORT, otherwise of its inbox */
-      endpoint: string
-      /** @description work taken and not finished */
-      in_flight: number
-      /** @description entries handled in the last second */
-      rate_per_s: number
-      /** @description work waiting */
-      queue_depth: number
-      since_ms: components['schemas']['Time']
-      version: string
-    }
-    Bucket: {
-      /** @description 0 = unlimited */
-      rate_per_s: number
-      /** @description 0 counts as 1 */
-      burst: number
-    }
-    Limits: {
-      /** @description requests of one address */
-      ip: components['schemas']['Bucket']
-      /** @description attempts of one shopper */
-      user: {
-        /** @description 0 = unlimited */
-        count: number
-        window_ms: number
-      }
-      /** @description attempts in one sale */
-      sale: components['schemas']['Bucket']
-      /** @description attempts in all sales */
-      global: components['schemas']['Bucket']
-    }
-    BucketPatch: {
-      rate_per_s?: number
-      /** @description 0 counts as 1 */
-      burst?: number
-    }
-    LimitsPatch: {
-      ip?: components['schemas']['BucketPatch']
-      user?: {
-        count?: number
-        window_ms?: number
-      }
-      sale?: components['schemas']['BucketPatch']
-      global?: components['schemas']['BucketPatch']
-    }
-    Readiness: {
-      ready: boolean
-      checks: {
-        /** @description a whole snapshot of the sales is there */
-        sales: boolean
-        limits: boolean
-        /** @description the whole list of revoked tokens is there */
-        denials: boolean
-        /** @description the gate's clock is known */
-        clock: boolean
-        /** @description one is ready */
-        limiter: boolean
-        /** @description one is ready */
-        seckill: boolean
-        /** @description no live sale is closed for recovery */
-        not_recovering: boolean
-        not_draining: boolean
-      }
-    }
-    Problem: {
-      /** @description urn:minishop:error:CODE */
-      type: string
-      title: string
-      status: number
-      /** @description what to do next; names the field with invalid_field */
-      detail: string
-      code: components['schemas']['Code']
-      request_id: string
-      trace_id: string
-      retryable: boolean
-      /** @description where a retry makes sense */
-      retry_after_ms?: number
-      /** @description with already_purchased */
-      order_id?: components['schemas']['OrderId']
-      /** @description with sold_out */
-      stock_left?: number
-      /** @description with sale_not_started */
-      starts_at_ms?: components['schemas']['Time']
-      /**
-       * @description with rate_limited
-       * @enum {unknown}
-       */
-      limit?: 'ip' | 'user' | 'sale' | 'global'
-    }
-    /** @enum {unknown} */
-    Code:
-      | 'malformed_request'
-      | 'uri_too_long'
-      | 'header_fields_too_large'
-      | 'not_implemented'
-      | 'http_version_not_supported'
-      | 'length_required'
-      | 'content_too_large'
-      | 'not_found'
-      | 'method_not_allowed'
-      | 'unauthenticated'
-      | 'token_expired'
-      | 'forbidden'
-      | 'not_acceptable'
-      | 'unsupported_media_type'
-      | 'missing_idempotency_key'
-      | 'malformed_json'
-      | 'invalid_field'
-      | 'internal_error'
-      | 'unknown_sale'
-      | 'idempotency_mismatch'
-      | 'already_purchased'
-      | 'sold_out'
-      | 'limit_exceeded'
-      | 'invalid_state'
-      | 'username_taken'
-      | 'sale_ended'
-      | 'sale_paused'
-      | 'sale_not_started'
-      | 'rate_limited'
-      | 'busy'
-      | 'dependency_unavailable'
-      | 'recovering'
-      | 'draining'
-  }
-  responses: {
-    /** @description Refused or failed; see `code`. */
-    Problem: {
-      headers: {
-        /** @description seconds; where a retry makes sense */
-        'Retry-After'?: number
-        /** @description with 405 */
-        Allow?: string
-        [name: string]: unknown
-      }
-      content: {
-        'application/problem+json': components['schemas']['Problem']
-      }
-    }
-    /** @description The sale. */
-    OperatorSale: {
-      headers: {
-        [name: string]: unknown
-      }
-      content: {
-        'application/json': components['schemas']['OperatorSale'] & {
-          now_ms: components['schemas']['Time']
-        }
-      }
-    }
-    /** @description The limits. */
-    Limits: {
-      headers: {
-        [name: string]: unknown
-      }
-      content: {
-        'application/json': {
-          limits: components['schemas']['Limits']
-        }
-      }
-    }
-  }
-  parameters: {
-    SaleId: components['schemas']['SaleId']
-    OrderId: components['schemas']['OrderId']
-    DeadLetterId: string
-    /** @description next_cursor of the page before */
-    Cursor: string
-    IfNoneMatch: string
-  }
-  requestBodies: {
-    /** @description nothing, or an empty object */
-    Nothing: {
-      content: {
-        'application/json': Record<string, never>
-      }
-    }
-  }
-  headers: {
-    /** @description weak; ignores now_ms */
-    ETag: string
-  }
-  pathItems: never
-}
-export type $defs = Record<string, never>
-export interface operations {
-  getTime: {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    requestBody?: never
-    responses: {
-      /** @description Not to be cached. */
-      200: {
-        headers: {
-          'Cache-Control'?: 'no-store'
-          [name: string]: unknown
-        }
-        content: {
-          'application/json': {
-            now_ms: components['schemas']['Time']
-          }
-        }
-      }
-      default: components['responses']['Problem']
-    }
-  }
-  createAccount: {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    requestBody?: {
-      content: {
-        'application/json': {
-          username: components['schemas']['Username']
-          password: components['schemas']['NewPassword']
-          /** @description at most 64 bytes */
-          display_name?: string
-        }
-      }
-    }
-    responses: {
-      /** @description Created. */
-      201: {
-        headers: {
-          [name: string]: unknown
-        }
-        content: {
-          'application/json': {
-            user_id: components['schemas']['Id']
-            username: components['schemas']['Username']
-          }
-        }
-      }
-      /** @description `username_taken` */
-      409: components['responses']['Problem']
-      default: components['responses']['Problem']
-    }
-  }
-  changePassword: {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    requestBody?: {
-      content: {
-        'application/json': {
-          current_password: string
-          new_password: components['schemas']['NewPassword']
-        }
-      }
-    }
-    responses: {
-      /** @description Done. Every edge refuses the earlier tokens from now on. */
-      204: {
-        headers: {
-          [name: string]: unknown
-        }
-        content?: never
-      }
-      /** @description `unauthenticated`, also for a wrong current password */
-      401: components['responses']['Problem']
-      default: components['responses']['Problem']
-    }
-  }
-  createSession: {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    requestBody?: {
-      content: {
-        'application/json': {
-          username: string
-          password: string
-        }
-      }
-    }
-    responses: {
-      /** @description A token, also as a cookie. It lives 24 hours unless the instance says otherwise. */
-      201: {
-        headers: {
-          /** @description `minishop_session=…; HttpOnly; SameSite=Strict`, and `Secure` under TLS */
-          'Set-Cookie'?: string
-          [name: string]: unknown
-        }
-        content: {
-          'application/json': {
-            /** @description JWT for `Authorization` */
-            access_token: string
-            expires_at_ms: components['schemas']['Time']
-            user: components['schemas']['User']
-          }
-        }
-      }
-      /** @description `unauthenticated`: username or password is wrong */
-      401: components['responses']['Problem']
-      default: components['responses']['Problem']
-    }
-  }
-  getSession: {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    requestBody?: never
-    responses: {
-      /** @description The session of the token. */
-      200: {
-        headers: {
-          [name: string]: unknown
-        }
-        content: {
-          'application/json': {
-            user: components['schemas']['User']
-            expires_at_ms: components['schemas']['Time']
-          }
-        }
-      }
-      default: components['responses']['Problem']
-    }
-  }
-  endSession: {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    requestBody?: never
-    responses: {
-      /** @description Every live edge refuses the token from now on. The cookie is cleared. */
-      204: {
-        headers: {
-          [name: string]: unknown
-        }
-        content?: never
-      }
-      default: components['responses']['Problem']
-    }
-  }
-  listSales: {
-    parameters: {
-      query?: {
-        state?: components['schemas']['SaleState']
-        /** @description words within title or product_id */
-        q?: string
-        /** @description next_cursor of the page before */
-        cursor?: components['parameters']['Cursor']
-      }
-      header?: {
-        'If-None-Match'?: components['parameters']['IfNoneMatch']
-      }
-      path?: never
-      cookie?: never
-    }
-    requestBody?: never
-    responses: {
-      /** @description A page. Only answers to requests without credentials may be cached. */
-      200: {
-        headers: {
-          ETag: components['headers']['ETag']
-          'Cache-Control'?: 'public, max-age=1' | 'no-store'
-          [name: string]: unknown
-        }
-        content: {
-          'application/json': {
-            sales: components['schemas']['Sale'][]
-            next_cursor: components['schemas']['NextCursor']
-            now_ms: components['schemas']['Time']
-          }
-        }
-      }
-      /** @description Not modified. */
-      304: {
-        headers: {
-          [name: string]: unknown
-        }
-        content?: never
-      }
-      default: components['responses']['Problem']
-    }
-  }
-  getSale: {
-    parameters: {
-      query?: never
-      header?: {
-        'If-None-Match'?: components['parameters']['IfNoneMatch']
-      }
-      path: {
-        sale_id: components['parameters']['SaleId']
-      }
-      cookie?: never
-    }
-    requestBody?: never
-    responses: {
-      /** @description The sale. */
-      200: {
-        headers: {
-          ETag: components['headers']['ETag']
-          'Cache-Control'?: 'public, max-age=1' | 'no-store'
-          [name: string]: unknown
-        }
-        content: {
-          'application/json': components['schemas']['Sale'] & {
-            now_ms: components['schemas']['Time']
-          }
-        }
-      }
-      /** @description Not modified. */
-      304: {
-        headers: {
-          [name: string]: unknown
-        }
-        content?: never
-      }
-      /** @description `unknown_sale` */
-      404: components['responses']['Problem']
-      default: components['responses']['Problem']
-    }
-  }
-  purchase: {
-    parameters: {
-      query?: never
-      header: {
-        'Idempotency-Key': components['schemas']['IdempotencyKey']
-      }
-      path: {
-        sale_id: components['parameters']['SaleId']
-      }
-      cookie?: never
-    }
-    requestBody?: {
-      content: {
-        'application/json': {
-          /**
-           * @description more than the sale's per_user_limit is `limit_exceeded`
-           * @default 1
-           */
-          quantity?: number
-        }
-      }
-    }
-    responses: {
-      /** @description Reserved, and yours. */
-      201: {
-        headers: {
-          /** @description the order */
-          Location?: string
-          [name: string]: unknown
-        }
-        content: {
-          'application/json': components['schemas']['Purchase']
-        }
-      }
-      /** @description `unknown_sale` */
-      404: components['responses']['Problem']
-      /** @description `idempotency_mismatch`, `already_purchased` with `order_id`, `sold_out` with `stock_left`, `limit_exceeded` */
-      409: components['responses']['Problem']
-      /** @description `sale_ended` */
-      410: components['responses']['Problem']
-      /** @description `sale_paused` */
-      423: components['responses']['Problem']
-      /** @description `sale_not_started` with `starts_at_ms` */
-      425: components['responses']['Problem']
-      /** @description `rate_limited` with `limit` */
-      429: components['responses']['Problem']
-      /** @description come again with the same key and learn what happened */
-      503: components['responses']['Problem']
-      default: components['responses']['Problem']
-    }
-  }
-  getPurchase: {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        sale_id: components['parameters']['SaleId']
-        idempotency_key: components['schemas']['IdempotencyKey']
-      }
-      cookie?: never
-    }
-    requestBody?: never
-    responses: {
-      /** @description The purchase, with the order's present status. */
-      200: {
-        headers: {
-          [name: string]: unknown
-        }
-        content: {
-          'application/json': components['schemas']['Purchase']
-        }
-      }
-      /** @description `not_found`: nothing is held under this key, it is safe to send it again */
-      404: components['responses']['Problem']
-      /** @description `recovering` and others: it cannot be known at the moment */
-      503: components['responses']['Problem']
-      default: components['responses']['Problem']
-    }
-  }
-  listOrders: {
-    parameters: {
-      query?: {
-        /** @description next_cursor of the page before */
-        cursor?: components['parameters']['Cursor']
-      }
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    requestBody?: never
-    responses: {
-      /** @description A page. A reservation of the last moments may not be in it yet. */
-      200: {
-        headers: {
-          [name: string]: unknown
-        }
-        content: {
-          'application/json': {
-            orders: components['schemas']['Order'][]
-            next_cursor: components['schemas']['NextCursor']
-          }
-        }
-      }
-      default: components['responses']['Problem']
-    }
-  }
-  getOrder: {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        order_id: components['parameters']['OrderId']
-      }
-      cookie?: never
-    }
-    requestBody?: never
-    responses: {
-      /** @description The order. */
-      200: {
-        headers: {
-          [name: string]: unknown
-        }
-        content: {
-          'application/json': components['schemas']['Order']
-        }
-      }
-      /** @description `not_found` */
-      404: components['responses']['Problem']
-      /** @description it cannot be known at the moment */
-      503: components['responses']['Problem']
-      default: components['responses']['Problem']
-    }
-  }
-  payOrder: {
-    parameters: {
-      query?: never
-      header: {
-        'Idempotency-Key': components['schemas']['IdempotencyKey']
-      }
-      path: {
-        order_id: components['parameters']['OrderId']
-      }
-      cookie?: never
-    }
-    requestBody?: {
-      content: {
-        'application/json': {
-          /**
-           * @description a provider that asks nobody for money
-           * @constant
-           */
-          method: 'test'
-          /**
-           * @description what the provider is to do; `hang`: it never says anything
-           * @default succeed
-           * @enum {unknown}
-           */
-          outcome?: 'succeed' | 'decline' | 'hang'
-        }
-      }
-    }
-    responses: {
-      /** @description Begun, or begun earlier under this key. */
-      201: {
-        headers: {
-          [name: string]: unknown
-        }
-        content: {
-          'application/json': components['schemas']['Payment']
-        }
-      }
-      /** @description `not_found` */
-      404: components['responses']['Problem']
-      /** @description `invalid_state`: it cannot be paid any more; `idempotency_mismatch`; `limit_exceeded`: an order has at most 50 payments */
-      409: components['responses']['Problem']
-      /** @description `busy`: it is still `reserved`; come again with the same key */
-      503: components['responses']['Problem']
-      default: components['responses']['Problem']
-    }
-  }
-  cancelOrder: {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        order_id: components['parameters']['OrderId']
-      }
-      cookie?: never
-    }
-    requestBody?: components['requestBodies']['Nothing']
-    responses: {
-      /** @description The order, cancelled now or before. Its units can be bought again within 2 seconds. */
-      200: {
-        headers: {
-          [name: string]: unknown
-        }
-        content: {
-          'application/json': components['schemas']['Order']
-        }
-      }
-      /** @description `not_found` */
-      404: components['responses']['Problem']
-      /** @description `invalid_state`: it is paid, or has ended otherwise */
-      409: components['responses']['Problem']
-      /** @description it is not known whether it was cancelled: come again */
-      503: components['responses']['Problem']
-      default: components['responses']['Problem']
-    }
-  }
-  takePaymentEvent: {
-    parameters: {
-      query?: never
-      header: {
+    "/api/v1/time": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
         /**
-         * @description `t=SECONDS,v1=HEX`: SECONDS since 1970, within 300 of now; HEX the HMAC-SHA256 of `SECONDS.` and the body's bytes
-         *     under the text in the instance's file `webhook-secret`, without its line end. Exactly one such field.
+         * The gate's clock
+         * @description Carried by the edge from the gate's last answer, within 5 ms. It goes on while the gate is away; before the first answer it is 503.
          */
-        'X-Signature': string
-      }
-      path?: never
-      cookie?: never
-    }
-    requestBody: {
-      content: {
-        'application/json': {
-          /** @description the provider's name of the event */
-          event_id: string
-          payment_id: components['schemas']['PaymentId']
-          order_id: components['schemas']['OrderId']
-          /**
-           * @description `succeeded` and `succeed` mean `captured`, `decline` means `declined`
-           * @enum {unknown}
-           */
-          outcome: 'captured' | 'succeeded' | 'succeed' | 'declined' | 'decline' | 'refunded'
-          /** @description minor units */
-          amount_cents: number
-        }
-      }
-    }
+        get: operations["getTime"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A new shopper */
+        post: operations["createAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/accounts/me/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** A new password; ends all sessions of the account */
+        put: operations["changePassword"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Log in */
+        post: operations["createSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/current": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is asking */
+        get: operations["getSession"];
+        put?: never;
+        post?: never;
+        /** Log out */
+        delete: operations["endSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sales": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Published sales, newest first, 20 a page */
+        get: operations["listSales"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sales/{sale_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sale_id: components["parameters"]["SaleId"];
+            };
+            cookie?: never;
+        };
+        /** One published sale */
+        get: operations["getSale"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sales/{sale_id}/purchases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sale_id: components["parameters"]["SaleId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Buy
+         * @description The 201 is durable when it is sent. The same key and request again gives this answer again, from any edge, in every state
+         *     of the sale and of the order, for at least 24 hours. A refused attempt leaves nothing: the same key may win later. One
+         *     active order per shopper and sale; at most 10 attempts at holding in one sale.
+         */
+        post: operations["purchase"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sales/{sale_id}/purchases/{idempotency_key}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sale_id: components["parameters"]["SaleId"];
+                idempotency_key: components["schemas"]["IdempotencyKey"];
+            };
+            cookie?: never;
+        };
+        /** What became of a purchase */
+        get: operations["getPurchase"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Own orders, newest first, 20 a page */
+        get: operations["listOrders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orders/{order_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: components["parameters"]["OrderId"];
+            };
+            cookie?: never;
+        };
+        /** One own order */
+        get: operations["getOrder"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orders/{order_id}/payments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: components["parameters"]["OrderId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pay
+         * @description Begins a payment of the whole order; what becomes of it stands in the order. The same key and request again is the same
+         *     payment, answered with its status as it is then. An order that is still `reserved` is waited for up to the deadline.
+         */
+        post: operations["payOrder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/orders/{order_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: components["parameters"]["OrderId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give an order back that is not paid */
+        post: operations["cancelOrder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/payments/webhook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What became of a payment
+         * @description Sent by a provider until it is answered 200; the same `event_id` again changes nothing. The signature is checked where
+         *     other calls check a token: a wrong one is 401 before Accept, media type and body are judged.
+         */
+        post: operations["takePaymentEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/sales": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All sales, drafts too, newest first, 20 a page */
+        get: operations["listOperatorSales"];
+        put?: never;
+        /** A draft */
+        post: operations["createSale"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/sales/{sale_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sale_id: components["parameters"]["SaleId"];
+            };
+            cookie?: never;
+        };
+        /** One sale in any state */
+        get: operations["getOperatorSale"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Other values; what is not named stays
+         * @description A draft: any of its fields. A sale that is published and not over: `title`, `description`, `image_url`, `price_cents`,
+         *     `ends_at_ms`; orders keep the price that they were made with. At least one field.
+         */
+        patch: operations["editSale"];
+        trace?: never;
+    };
+    "/api/v1/admin/sales/{sale_id}/stock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sale_id: components["parameters"]["SaleId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put more units on sale, or take some away */
+        post: operations["changeStock"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/sales/{sale_id}/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sale_id: components["parameters"]["SaleId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Publish a draft; it opens and closes by itself at its times */
+        post: operations["publishSale"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/sales/{sale_id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sale_id: components["parameters"]["SaleId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Pause a published sale */
+        post: operations["pauseSale"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/sales/{sale_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sale_id: components["parameters"]["SaleId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Go on with a paused sale */
+        post: operations["resumeSale"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/sales/{sale_id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sale_id: components["parameters"]["SaleId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a sale for good */
+        post: operations["endSale"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/sales/{sale_id}/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sale_id: components["parameters"]["SaleId"];
+            };
+            cookie?: never;
+        };
+        /** Where every unit is */
+        get: operations["auditSale"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/sales/{sale_id}/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sale_id: components["parameters"]["SaleId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * How a sale goes at this moment
+         * @description Made to be polled once a second. Attempts are counted by each edge since its process began, and added up over the edges that answer
+         *     within 250 ms: an edge that restarts begins at 0, so these numbers may fall. `orders` are PostgreSQL's, and last.
+         */
+        get: operations["getSaleStats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/orders/{order_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: components["parameters"]["OrderId"];
+            };
+            cookie?: never;
+        };
+        /** Any order */
+        get: operations["getOperatorOrder"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/orders/{order_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: components["parameters"]["OrderId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give any order back that is not paid */
+        post: operations["cancelOperatorOrder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Reservations that could not become orders and are not decided yet, newest first, 20 a page */
+        get: operations["listDeadLetters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/dead-letters/{dead_letter_id}/requeue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dead_letter_id: components["parameters"]["DeadLetterId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let it become an order after all */
+        post: operations["requeueDeadLetter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/dead-letters/{dead_letter_id}/discard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dead_letter_id: components["parameters"]["DeadLetterId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Close it; the order stays rejected */
+        post: operations["discardDeadLetter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/actors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Live processes */
+        get: operations["listActors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/actors/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: components["schemas"]["Kind"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Another number of processes of a kind */
+        post: operations["scaleActors"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/admin/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Limits in force */
+        get: operations["getLimits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Other limits; what is not named stays */
+        patch: operations["patchLimits"];
+        trace?: never;
+    };
+    "/api/v1/admin/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What operators did, newest first, 20 a page */
+        get: operations["listLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alive; depends on nothing */
+        get: operations["getHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Can it serve */
+        get: operations["getReadiness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Metrics of every process; only on the operations listener */
+        get: operations["getMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /** @description milliseconds since 1970 UTC */
+        Time: number;
+        /** @description milliseconds since 1970 UTC, up to the year 2255 */
+        SaleTime: number;
+        Id: string;
+        /** @description below 2^48 */
+        SaleId: string;
+        /** Format: uuid */
+        OrderId: string;
+        IdempotencyKey: string;
+        Username: string;
+        /** @description 8 to 128 bytes */
+        NewPassword: string;
+        /** @description minor units */
+        Price: number;
+        /** @description ISO 4217 */
+        Currency: string;
+        /** @description null on the last page */
+        NextCursor: string | null;
+        /** @enum {unknown} */
+        Kind: "edge" | "limiter" | "seckill" | "broker" | "ordering" | "inventory" | "account";
+        /** @enum {unknown} */
+        SaleState: "scheduled" | "live" | "paused" | "sold_out" | "ended";
+        /**
+         * @description `reserved` → `pending_payment` → `paid`; `pending_payment` → `cancelled` or `expired`; `rejected` with `reason` only when the
+         *     reservation could not be processed or its disk was lost; `refunded` when all captured money of a paid order went back
+         * @enum {unknown}
+         */
+        OrderStatus: "reserved" | "pending_payment" | "paid" | "cancelled" | "expired" | "rejected" | "refunded";
+        PaymentId: string;
+        /**
+         * @description `refund_due`: captured, and not wanted any more; it goes back as `refunded`
+         * @enum {unknown}
+         */
+        PaymentStatus: "pending" | "captured" | "declined" | "refund_due" | "refunded";
+        User: {
+            user_id: components["schemas"]["Id"];
+            username: string;
+            /** @enum {unknown} */
+            role: "shopper" | "operator";
+        };
+        SaleTerms: {
+            sale_id: components["schemas"]["SaleId"];
+            /** @description empty = none */
+            product_id: string;
+            title: string;
+            /** @description empty = none */
+            description: string;
+            /** @description a path of this site; empty = none */
+            image_url: string;
+            price_cents: components["schemas"]["Price"];
+            /** @description minor units */
+            list_price_cents: number | null;
+            currency: components["schemas"]["Currency"];
+            /** @description units */
+            stock_total: number;
+            /** @description units, as last seen */
+            stock_left: number;
+            starts_at_ms: components["schemas"]["Time"];
+            ends_at_ms: components["schemas"]["Time"];
+            /** @description units of one order */
+            per_user_limit: number;
+            /** @description seconds */
+            pay_within_s: number;
+        };
+        Sale: components["schemas"]["SaleTerms"] & {
+            state: components["schemas"]["SaleState"];
+        };
+        OperatorSale: components["schemas"]["SaleTerms"] & {
+            /** @enum {unknown} */
+            state: "draft" | "scheduled" | "live" | "paused" | "sold_out" | "ended";
+            /** @description rises with every change */
+            version: number;
+            /** @description of its gate; 0 = none yet */
+            epoch: number;
+            recovering: boolean;
+            /** @description units of pending and paid orders */
+            sold: number;
+        };
+        Purchase: {
+            order_id: components["schemas"]["OrderId"];
+            sale_id: components["schemas"]["SaleId"];
+            /** @description units */
+            quantity: number;
+            /** @description per unit */
+            price_cents: components["schemas"]["Price"];
+            /** @description minor units */
+            total_cents: number;
+            currency: components["schemas"]["Currency"];
+            status: components["schemas"]["OrderStatus"];
+            /** @description order of acceptance in the sale, never reused; gaps are allowed */
+            sequence: number;
+            pay_before_ms: components["schemas"]["Time"];
+        };
+        Order: components["schemas"]["Purchase"] & {
+            /** @description why it was rejected or cancelled */
+            reason?: string;
+            /** @description oldest first; in a list at least the latest 12 of each order, of one order the latest 256 */
+            payments: components["schemas"]["Payment"][];
+            /** @description what happened, oldest first and as many as of payments: the reservation by the gate's clock, everything after it by PostgreSQL's */
+            timeline: {
+                at_ms: components["schemas"]["Time"];
+                /** @description a status of the order, or what became of a payment, such as payment_captured */
+                event: string;
+                /** @description seckill, ordering, shopper, timeout, provider, or an operator's username */
+                actor: string;
+            }[];
+        };
+        Payment: {
+            payment_id: components["schemas"]["PaymentId"];
+            status: components["schemas"]["PaymentStatus"];
+        };
+        DeadLetter: {
+            id: components["schemas"]["Id"];
+            reason: string;
+            /** @description counted deliveries */
+            attempts: number;
+            at_ms: components["schemas"]["Time"];
+            /** @description the journal's entry, as far as it could be read */
+            message: {
+                sale_id: components["schemas"]["SaleId"];
+                /** @description of the gate that wrote it */
+                epoch: number;
+                /** @description its place in the journal */
+                entry: string;
+                /** @description missing if it could not be read */
+                order_id?: components["schemas"]["OrderId"];
+                /** @description 0 = could not be read */
+                user_id: string;
+                /** @description units */
+                quantity: number;
+                /** @description minor units, per unit */
+                price_cents: number;
+                sequence: number;
+                /** @description microseconds since 1970 UTC */
+                reserved_us: number;
+                /** @description microseconds since 1970 UTC */
+                pay_before_us: number;
+            };
+        };
+        DeadLetterDecision: {
+            id: components["schemas"]["Id"];
+            /** @enum {unknown} */
+            status: "requeued" | "discarded";
+        };
+        Audit: {
+            /** @description put on sale */
+            stock_total: number;
+            /** @description free at the gate */
+            gate_left: number;
+            /** @description reserved, and units on their way back; 0 at rest */
+            in_flight: number;
+            /** @description reserved without an order row */
+            reserved: number;
+            pending_payment: number;
+            paid: number;
+            /** @description given back since the sale began, outside the sum */
+            cancelled_returned: number;
+            oversold: number;
+            lost: number;
+            duplicated: number;
+            /** @description missing at rest */
+            leaked: number;
+            lost_with_disk: number;
+            /** @description the equation holds and oversold, lost, duplicated, leaked are 0 */
+            balanced: boolean;
+        };
+        SaleStats: {
+            /** @description purchase requests of this sale that were answered, `accepted` and all of `refused`. Not counted is what was refused before the sale was looked at: malformed, unauthorised, over the limit of its address, for a sale that is not there or a day over */
+            attempts: number;
+            /** @description answered 201; the same key again counts again, so this may be more than there are orders */
+            accepted: number;
+            /**
+             * @description by code; what never happened is not listed
+             * @example {
+             *       "sold_out": 4012,
+             *       "already_purchased": 77,
+             *       "rate_limited": 3
+             *     }
+             */
+            refused: {
+                [key: string]: number;
+            };
+            /** @description units, as in the sale */
+            stock_left: number;
+            /** @description orders, not units, by status; `reserved` ones are in `queue_depth` */
+            orders: {
+                pending_payment: number;
+                paid: number;
+                cancelled: number;
+                expired: number;
+                rejected: number;
+                refunded: number;
+            };
+            /** @description time within which half of the attempts of the last 5 to 10 seconds were answered, from the edge's taking a request to its answer; at most an eighth too high, then rounded up; 0 = there were none */
+            p50_ms: number;
+            /** @description likewise 99 of 100 */
+            p99_ms: number;
+            /** @description what waits for this sale: purchases without an answer (at edges, limiters, seckill and the gate) and reservations that are on their way to PostgreSQL (broker, ordering), the latter as seen up to 100 ms ago, 1 s in a sale at rest */
+            queue_depth: number;
+        };
+        Actor: {
+            kind: components["schemas"]["Kind"];
+            /** @description KIND/N */
+            id: string;
+            pid: number;
+            /** @enum {unknown} */
+            state: "starting" | "ready" | "draining";
+            /** @description of an edge http://127.0.0.1:PORT, otherwise of its inbox */
+            endpoint: string;
+            /** @description work taken and not finished */
+            in_flight: number;
+            /** @description entries handled in the last second */
+            rate_per_s: number;
+            /** @description work waiting */
+            queue_depth: number;
+            since_ms: components["schemas"]["Time"];
+            version: string;
+        };
+        Bucket: {
+            /** @description 0 = unlimited */
+            rate_per_s: number;
+            /** @description 0 counts as 1 */
+            burst: number;
+        };
+        Limits: {
+            /** @description requests of one address */
+            ip: components["schemas"]["Bucket"];
+            /** @description attempts of one shopper */
+            user: {
+                /** @description 0 = unlimited */
+                count: number;
+                window_ms: number;
+            };
+            /** @description attempts in one sale */
+            sale: components["schemas"]["Bucket"];
+            /** @description attempts in all sales */
+            global: components["schemas"]["Bucket"];
+        };
+        BucketPatch: {
+            rate_per_s?: number;
+            /** @description 0 counts as 1 */
+            burst?: number;
+        };
+        LimitsPatch: {
+            ip?: components["schemas"]["BucketPatch"];
+            user?: {
+                count?: number;
+                window_ms?: number;
+            };
+            sale?: components["schemas"]["BucketPatch"];
+            global?: components["schemas"]["BucketPatch"];
+        };
+        Readiness: {
+            ready: boolean;
+            checks: {
+                /** @description a whole snapshot of the sales is there */
+                sales: boolean;
+                limits: boolean;
+                /** @description the whole list of revoked tokens is there */
+                denials: boolean;
+                /** @description the gate's clock is known */
+                clock: boolean;
+                /** @description one is ready */
+                limiter: boolean;
+                /** @description one is ready */
+                seckill: boolean;
+                /** @description no live sale is closed for recovery */
+                not_recovering: boolean;
+                not_draining: boolean;
+            };
+        };
+        Problem: {
+            /** @description urn:minishop:error:CODE */
+            type: string;
+            title: string;
+            status: number;
+            /** @description what to do next; names the field with invalid_field */
+            detail: string;
+            code: components["schemas"]["Code"];
+            request_id: string;
+            trace_id: string;
+            retryable: boolean;
+            /** @description where a retry makes sense */
+            retry_after_ms?: number;
+            /** @description with already_purchased */
+            order_id?: components["schemas"]["OrderId"];
+            /** @description with sold_out */
+            stock_left?: number;
+            /** @description with sale_not_started */
+            starts_at_ms?: components["schemas"]["Time"];
+            /**
+             * @description with rate_limited
+             * @enum {unknown}
+             */
+            limit?: "ip" | "user" | "sale" | "global";
+        };
+        /** @enum {unknown} */
+        Code: "malformed_request" | "uri_too_long" | "header_fields_too_large" | "not_implemented" | "http_version_not_supported" | "length_required" | "content_too_large" | "not_found" | "method_not_allowed" | "unauthenticated" | "token_expired" | "forbidden" | "not_acceptable" | "unsupported_media_type" | "missing_idempotency_key" | "malformed_json" | "invalid_field" | "internal_error" | "unknown_sale" | "idempotency_mismatch" | "already_purchased" | "sold_out" | "limit_exceeded" | "invalid_state" | "username_taken" | "sale_ended" | "sale_paused" | "sale_not_started" | "rate_limited" | "busy" | "dependency_unavailable" | "recovering" | "draining";
+    };
     responses: {
-      /** @description Taken, now or before. */
-      200: {
-        headers: {
-          [name: string]: unknown
-        }
-        content: {
-          'application/json': {
-            event_id: string
-            /** @constant */
-            status: 'taken'
-          }
-        }
-      }
-      /** @description `malformed_json`, `invalid_field`: also another amount or order than the payment's */
-      400: components['responses']['Problem']
-      /** @description `unauthenticated`: the signature is missing, malformed, too old or not of this body */
-      401: components['responses']['Problem']
-      /** @description `busy`: no such payment is known yet; send it again */
-      503: components['responses']['Problem']
-      default: components['responses']['Problem']
-    }
-  }
-  listOperatorSales: {
+        /** @description Refused or failed; see `code`. */
+        Problem: {
+            headers: {
+                /** @description seconds; where a retry makes sense */
+                "Retry-After"?: number;
+                /** @description with 405 */
+                Allow?: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The sale. */
+        OperatorSale: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["OperatorSale"] & {
+                    now_ms: components["schemas"]["Time"];
+                };
+            };
+        };
+        /** @description The limits. */
+        Limits: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    limits: components["schemas"]["Limits"];
+                };
+            };
+        };
+    };
     parameters: {
-      query?: {
+        SaleId: components["schemas"]["SaleId"];
+        OrderId: components["schemas"]["OrderId"];
+        DeadLetterId: string;
         /** @description next_cursor of the page before */
-        cursor?: components['parameters']['Cursor']
-      }
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    requestBody?: never
-    responses: {
-      /** @description A page. */
-      200: {
-        headers: {
-          [name: string]: unknown
-        }
-        content: {
-          'application/json': {
-            sales: components['schemas']['OperatorSale'][]
-            next_cursor: components['schemas']['NextCursor']
-            now_ms: components['schemas']['Time']
-          }
-        }
-      }
-      default: components['responses']['Problem']
-    }
-  }
-  createSale: {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    requestBody?: {
-      content: {
-        'application/json': {
-          /** @description 1 to 200 bytes */
-          title: string
-          /** @description at most 64 bytes */
-          product_id?: string
-          /** @description at most 2000 bytes */
-          description?: string
-          /** @description a path of this site */
-          image_url?: string
-          price_cents: components['schemas']['Price']
-          list_price_cents?: components['schemas']['Price']
-          currency: components['schemas']['Currency']
-          stock_total: number
-          /** @description may be past */
-          starts_at_ms: components['schemas']['SaleTime']
-          /** @description after starts_at_ms */
-          ends_at_ms: components['schemas']['SaleTime']
-          /**
-           * @description units of one order
-           * @default 1
-           */
-          per_user_limit?: number
-          /**
-           * @description seconds
-           * @default 900
-           */
-          pay_within_s?: number
-        }
-      }
-    }
-    responses: {
-      201: components['responses']['OperatorSale']
-      default: components['responses']['Problem']
-    }
-  }
-  getOperatorSale: {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        sale_id: components['parameters']['SaleId']
-      }
-      cookie?: never
-    }
-    requestBody?: never
-    responses: {
-      200: components['responses']['OperatorSale']
-      /** @description `not_found` */
-      404: components['responses']['Problem']
-      default: components['responses']['Problem']
-    }
-  }
-  editSale: {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        sale_id: components['parameters']['SaleId']
-      }
-      cookie?: never
-    }
-    requestBody?: {
-      content: {
-        'application/json': {
-          /** @description 1 to 200 bytes */
-          title?: string
-          /** @description at most 64 bytes */
-          product_id?: string
-          /** @description at most 2000 bytes */
-          description?: string
-          /** @description a path of this site */
-          image_url?: string
-          price_cents?: components['schemas']['Price']
-          /** @description 0 = none */
-          list_price_cents?: components['schemas']['Price']
-          currency?: components['schemas']['Currency']
-          stock_total?: number
-          /** @description may be past */
-          starts_at_ms?: components['schemas']['SaleTime']
-          /** @description after starts_at_ms; of a published sale one in the past is now */
-          ends_at_ms?: components['schemas']['SaleTime']
-          /** @description units of one order */
-          per_user_limit?: number
-          /** @description seconds */
-          pay_within_s?: number
-        }
-      }
-    }
-    responses: {
-      /** @description every ready edge serves the new values */
-      200: components['responses']['OperatorSale']
-      /** @description `invalid_field`: also a time that does not fit the other one of the sale */
-      400: components['responses']['Problem']
-      /** @description `unknown_sale` */
-      404: components['responses']['Problem']
-      /** @description `invalid_state`: the sale's state does not allow it for one of the fields; nothing is changed */
-      409: components['responses']['Problem']
-      default: components['responses']['Problem']
-    }
-  }
-  changeStock: {
-    parameters: {
-      query?: never
-      header?: {
-        /** @description names the change within the sale; without one every request is a change of its own */
-        'Idempotency-Key'?: components['schemas']['IdempotencyKey']
-      }
-      path: {
-        sale_id: components['parameters']['SaleId']
-      }
-      cookie?: never
-    }
-    requestBody?: {
-      content: {
-        'application/json': {
-          /** @description units to add; negative: to take */
-          delta: number
-          /** @description 1 to 200 bytes, for the log */
-          reason: string
-        }
-      }
-    }
-    responses: {
-      /** @description the gate and every ready edge have it */
-      200: components['responses']['OperatorSale']
-      /** @description `unknown_sale` */
-      404: components['responses']['Problem']
-      /** @description `invalid_state`: more than is left, nothing is changed; `idempotency_mismatch`: another change had this key */
-      409: components['responses']['Problem']
-      default: components['responses']['Problem']
-    }
-  }
-  publishSale: {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        sale_id: components['parameters']['SaleId']
-      }
-      cookie?: never
-    }
-    requestBody?: components['requestBodies']['Nothing']
-    responses: {
-      /** @description the gate is installed and every ready edge serves the new state; already so: no change */
-      200: components['responses']['OperatorSale']
-      /** @description `not_found` */
-      404: components['responses']['Problem']
-      /** @description `invalid_state` */
-      409: components['responses']['Problem']
-      default: components['responses']['Problem']
-    }
-  }
-  pauseSale: {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        sale_id: components['parameters']['SaleId']
-      }
-      cookie?: never
-    }
-    requestBody?: components['requestBodies']['Nothing']
-    responses: {
-      200: components['responses']['OperatorSale']
-      /** @description `not_found` */
-      404: components['responses']['Problem']
-      /** @description `invalid_state` */
-      409: components['responses']['Problem']
-      default: components['responses']['Problem']
-    }
-  }
-  resumeSale: {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        sale_id: components['parameters']['SaleId']
-      }
-      cookie?: never
-    }
-    requestBody?: components['requestBodies']['Nothing']
-    responses: {
-      200: components['responses']['OperatorSale']
-      /** @description `not_found` */
-      404: components['responses']['Problem']
-      /** @description `invalid_state` */
-      409: components['responses']['Problem']
-      default: components['responses']['Problem']
-    }
-  }
-  endSale: {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        sale_id: components['parameters']['SaleId']
-      }
-      cookie?: never
-    }
-    requestBody?: components['requestBodies']['Nothing']
-    responses: {
-      200: components['responses']['OperatorSale']
-      /** @description `not_found` */
-      404: components['responses']['Problem']
-      /** @description `invalid_state` */
-      409: components['responses']['Problem']
-      default: components['responses']['Problem']
-    }
-  }
-  auditSale: {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        sale_id: components['parameters']['SaleId']
-      }
-      cookie?: never
-    }
-    requestBody?: never
-    responses: {
-      /** @description All in units. `stock_total = gate_left + in_flight + pending_payment + paid`. */
-      200: {
-        headers: {
-          [name: string]: unknown
-        }
-        content: {
-          'application/json': components['schemas']['Audit']
-        }
-      }
-      /** @description `not_found` */
-      404: components['responses']['Problem']
-      default: components['responses']['Problem']
-    }
-  }
-  getSaleStats: {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        sale_id: components['parameters']['SaleId']
-      }
-      cookie?: never
-    }
-    requestBody?: never
-    responses: {
-      /** @description The numbers. */
-      200: {
-        headers: {
-          [name: string]: unknown
-        }
-        content: {
-          'application/json': components['schemas']['SaleStats']
-        }
-      }
-      /** @description `unknown_sale` */
-      404: components['responses']['Problem']
-      /** @description `dependency_unavailable`: PostgreSQL is away, at once; `busy`: many ask */
-      503: components['responses']['Problem']
-      default: components['responses']['Problem']
-    }
-  }
-  getOperatorOrder: {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        order_id: components['parameters']['OrderId']
-      }
-      cookie?: never
-    }
-    requestBody?: never
-    responses: {
-      /** @description The order. */
-      200: {
-        headers: {
-          [name: string]: unknown
-        }
-        content: {
-          'application/json': components['schemas']['Order']
-        }
-      }
-      /** @description `not_found` */
-      404: components['responses']['Problem']
-      /** @description it cannot be known at the moment */
-      503: components['responses']['Problem']
-      default: components['responses']['Problem']
-    }
-  }
-  cancelOperatorOrder: {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        order_id: components['parameters']['OrderId']
-      }
-      cookie?: never
-    }
-    requestBody?: {
-      content: {
-        'application/json': {
-          /** @description 1 to 64 bytes; the shopper sees it */
-          reason: string
-        }
-      }
-    }
-    responses: {
-      /** @description The order, cancelled now or before. */
-      200: {
-        headers: {
-          [name: string]: unknown
-        }
-        content: {
-          'application/json': components['schemas']['Order']
-        }
-      }
-      /** @description `not_found` */
-      404: components['responses']['Problem']
-      /** @description `invalid_state` */
-      409: components['responses']['Problem']
-      /** @description it is not known whether it was cancelled: come again */
-      503: components['responses']['Problem']
-      default: components['responses']['Problem']
-    }
-  }
-  listDeadLetters: {
-    parameters: {
-      query?: {
-        /** @description next_cursor of the page before */
-        cursor?: components['parameters']['Cursor']
-      }
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    requestBody?: never
-    responses: {
-      /** @description A page. */
-      200: {
-        headers: {
-          [name: string]: unknown
-        }
-        content: {
-          'application/json': {
-            dead_letters: components['schemas']['DeadLetter'][]
-            next_cursor: components['schemas']['NextCursor']
-          }
-        }
-      }
-      default: components['responses']['Problem']
-    }
-  }
-  requeueDeadLetter: {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        dead_letter_id: components['parameters']['DeadLetterId']
-      }
-      cookie?: never
-    }
-    requestBody?: components['requestBodies']['Nothing']
-    responses: {
-      /** @description It is an order that waits for payment, now or since an earlier request. */
-      200: {
-        headers: {
-          [name: string]: unknown
-        }
-        content: {
-          'application/json': components['schemas']['DeadLetterDecision']
-        }
-      }
-      /** @description `not_found` */
-      404: components['responses']['Problem']
-      /** @description `invalid_state`: discarded, or unreadable; `sold_out`; `already_purchased`: the shopper has another order */
-      409: components['responses']['Problem']
-      /** @description `recovering` and others: come again */
-      503: components['responses']['Problem']
-      default: components['responses']['Problem']
-    }
-  }
-  discardDeadLetter: {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        dead_letter_id: components['parameters']['DeadLetterId']
-      }
-      cookie?: never
-    }
-    requestBody?: components['requestBodies']['Nothing']
-    responses: {
-      /** @description Closed, now or before. */
-      200: {
-        headers: {
-          [name: string]: unknown
-        }
-        content: {
-          'application/json': components['schemas']['DeadLetterDecision']
-        }
-      }
-      /** @description `not_found` */
-      404: components['responses']['Problem']
-      /** @description `invalid_state`: it is an order already, or about to be */
-      409: components['responses']['Problem']
-      default: components['responses']['Problem']
-    }
-  }
-  listActors: {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    requestBody?: never
-    responses: {
-      /** @description All but the supervisor. */
-      200: {
-        headers: {
-          [name: string]: unknown
-        }
-        content: {
-          'application/json': {
-            actors: components['schemas']['Actor'][]
-          }
-        }
-      }
-      default: components['responses']['Problem']
-    }
-  }
-  scaleActors: {
-    parameters: {
-      query?: never
-      header?: never
-      path: {
-        kind: components['schemas']['Kind']
-      }
-      cookie?: never
-    }
-    requestBody?: {
-      content: {
-        'application/json': {
-          /** @description of edges at least 1 (the command line can take the last one away) */
-          count: number
-        }
-      }
-    }
-    responses: {
-      /** @description The number is in force as a goal. */
-      202: {
-        headers: {
-          [name: string]: unknown
-        }
-        content: {
-          'application/json': {
-            kind: components['schemas']['Kind']
-            count: number
-          }
-        }
-      }
-      default: components['responses']['Problem']
-    }
-  }
-  getLimits: {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    requestBody?: never
-    responses: {
-      200: components['responses']['Limits']
-      default: components['responses']['Problem']
-    }
-  }
-  patchLimits: {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    requestBody?: {
-      content: {
-        'application/json':
-          | {
-              limits: components['schemas']['LimitsPatch']
-            }
-          | components['schemas']['LimitsPatch']
-      }
-    }
-    responses: {
-      /** @description all limiters and edges have them */
-      200: components['responses']['Limits']
-      default: components['responses']['Problem']
-    }
-  }
-  listLog: {
-    parameters: {
-      query?: {
-        /** @description next_cursor of the page before */
-        cursor?: components['parameters']['Cursor']
-      }
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    requestBody?: never
-    responses: {
-      /** @description A page. */
-      200: {
-        headers: {
-          [name: string]: unknown
-        }
-        content: {
-          'application/json': {
-            entries: {
-              at_ms: components['schemas']['Time']
-              who: string
-              action: string
-              target: string
-              from: string
-              to: string
-            }[]
-            next_cursor: components['schemas']['NextCursor']
-          }
-        }
-      }
-      default: components['responses']['Problem']
-    }
-  }
-  getHealth: {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    requestBody?: never
-    responses: {
-      /** @description Alive. */
-      200: {
-        headers: {
-          [name: string]: unknown
-        }
-        content: {
-          'application/json': {
-            /** @constant */
-            status: 'alive'
-          }
-        }
-      }
-    }
-  }
-  getReadiness: {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    requestBody?: never
-    responses: {
-      /** @description It can. */
-      200: {
-        headers: {
-          [name: string]: unknown
-        }
-        content: {
-          'application/json': components['schemas']['Readiness']
-        }
-      }
-      /** @description `draining`, `recovering` or `dependency_unavailable`; each check is shown */
-      503: {
-        headers: {
-          [name: string]: unknown
-        }
-        content: {
-          'application/problem+json': components['schemas']['Problem'] & components['schemas']['Readiness']
-        }
-      }
-    }
-  }
-  getMetrics: {
-    parameters: {
-      query?: never
-      header?: never
-      path?: never
-      cookie?: never
-    }
-    requestBody?: never
-    responses: {
-      /** @description Prometheus text. Labels `process` (kind) and `instance` (KIND/N). */
-      200: {
-        headers: {
-          [name: string]: unknown
-        }
-        content: {
-          'text/plain': string
-        }
-      }
-    }
-  }
+        Cursor: string;
+        IfNoneMatch: string;
+    };
+    requestBodies: {
+        /** @description nothing, or an empty object */
+        Nothing: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+    };
+    headers: {
+        /** @description weak; ignores now_ms */
+        ETag: string;
+    };
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    getTime: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Not to be cached. */
+            200: {
+                headers: {
+                    "Cache-Control"?: "no-store";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        now_ms: components["schemas"]["Time"];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    username: components["schemas"]["Username"];
+                    password: components["schemas"]["NewPassword"];
+                    /** @description at most 64 bytes */
+                    display_name?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Created. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        user_id: components["schemas"]["Id"];
+                        username: components["schemas"]["Username"];
+                    };
+                };
+            };
+            /** @description `username_taken` */
+            409: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    changePassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    current_password: string;
+                    new_password: components["schemas"]["NewPassword"];
+                };
+            };
+        };
+        responses: {
+            /** @description Done. Every edge refuses the earlier tokens from now on. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated`, also for a wrong current password */
+            401: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    createSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    username: string;
+                    password: string;
+                };
+            };
+        };
+        responses: {
+            /** @description A token, also as a cookie. It lives 24 hours unless the instance says otherwise. */
+            201: {
+                headers: {
+                    /** @description `minishop_session=…; HttpOnly; SameSite=Strict`, and `Secure` under TLS */
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description JWT for `Authorization` */
+                        access_token: string;
+                        expires_at_ms: components["schemas"]["Time"];
+                        user: components["schemas"]["User"];
+                    };
+                };
+            };
+            /** @description `unauthenticated`: username or password is wrong */
+            401: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session of the token. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        user: components["schemas"]["User"];
+                        expires_at_ms: components["schemas"]["Time"];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    endSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Every live edge refuses the token from now on. The cookie is cleared. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listSales: {
+        parameters: {
+            query?: {
+                state?: components["schemas"]["SaleState"];
+                /** @description words within title or product_id */
+                q?: string;
+                /** @description next_cursor of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: {
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. Only answers to requests without credentials may be cached. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control"?: "public, max-age=1" | "no-store";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        sales: components["schemas"]["Sale"][];
+                        next_cursor: components["schemas"]["NextCursor"];
+                        now_ms: components["schemas"]["Time"];
+                    };
+                };
+            };
+            /** @description Not modified. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getSale: {
+        parameters: {
+            query?: never;
+            header?: {
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                sale_id: components["parameters"]["SaleId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sale. */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "Cache-Control"?: "public, max-age=1" | "no-store";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sale"] & {
+                        now_ms: components["schemas"]["Time"];
+                    };
+                };
+            };
+            /** @description Not modified. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unknown_sale` */
+            404: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    purchase: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": components["schemas"]["IdempotencyKey"];
+            };
+            path: {
+                sale_id: components["parameters"]["SaleId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description more than the sale's per_user_limit is `limit_exceeded`
+                     * @default 1
+                     */
+                    quantity?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Reserved, and yours. */
+            201: {
+                headers: {
+                    /** @description the order */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Purchase"];
+                };
+            };
+            /** @description `unknown_sale` */
+            404: components["responses"]["Problem"];
+            /** @description `idempotency_mismatch`, `already_purchased` with `order_id`, `sold_out` with `stock_left`, `limit_exceeded` */
+            409: components["responses"]["Problem"];
+            /** @description `sale_ended` */
+            410: components["responses"]["Problem"];
+            /** @description `sale_paused` */
+            423: components["responses"]["Problem"];
+            /** @description `sale_not_started` with `starts_at_ms` */
+            425: components["responses"]["Problem"];
+            /** @description `rate_limited` with `limit` */
+            429: components["responses"]["Problem"];
+            /** @description come again with the same key and learn what happened */
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getPurchase: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sale_id: components["parameters"]["SaleId"];
+                idempotency_key: components["schemas"]["IdempotencyKey"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The purchase, with the order's present status. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Purchase"];
+                };
+            };
+            /** @description `not_found`: nothing is held under this key, it is safe to send it again */
+            404: components["responses"]["Problem"];
+            /** @description `recovering` and others: it cannot be known at the moment */
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listOrders: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. A reservation of the last moments may not be in it yet. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        orders: components["schemas"]["Order"][];
+                        next_cursor: components["schemas"]["NextCursor"];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getOrder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: components["parameters"]["OrderId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The order. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Order"];
+                };
+            };
+            /** @description `not_found` */
+            404: components["responses"]["Problem"];
+            /** @description it cannot be known at the moment */
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    payOrder: {
+        parameters: {
+            query?: never;
+            header: {
+                "Idempotency-Key": components["schemas"]["IdempotencyKey"];
+            };
+            path: {
+                order_id: components["parameters"]["OrderId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /**
+                     * @description a provider that asks nobody for money
+                     * @constant
+                     */
+                    method: "test";
+                    /**
+                     * @description what the provider is to do; `hang`: it never says anything
+                     * @default succeed
+                     * @enum {unknown}
+                     */
+                    outcome?: "succeed" | "decline" | "hang";
+                };
+            };
+        };
+        responses: {
+            /** @description Begun, or begun earlier under this key. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Payment"];
+                };
+            };
+            /** @description `not_found` */
+            404: components["responses"]["Problem"];
+            /** @description `invalid_state`: it cannot be paid any more; `idempotency_mismatch`; `limit_exceeded`: an order has at most 50 payments */
+            409: components["responses"]["Problem"];
+            /** @description `busy`: it is still `reserved`; come again with the same key */
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    cancelOrder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: components["parameters"]["OrderId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: components["requestBodies"]["Nothing"];
+        responses: {
+            /** @description The order, cancelled now or before. Its units can be bought again within 2 seconds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Order"];
+                };
+            };
+            /** @description `not_found` */
+            404: components["responses"]["Problem"];
+            /** @description `invalid_state`: it is paid, or has ended otherwise */
+            409: components["responses"]["Problem"];
+            /** @description it is not known whether it was cancelled: come again */
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    takePaymentEvent: {
+        parameters: {
+            query?: never;
+            header: {
+                /**
+                 * @description `t=SECONDS,v1=HEX`: SECONDS since 1970, within 300 of now; HEX the HMAC-SHA256 of `SECONDS.` and the body's bytes
+                 *     under the text in the instance's file `webhook-secret`, without its line end. Exactly one such field.
+                 */
+                "X-Signature": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description the provider's name of the event */
+                    event_id: string;
+                    payment_id: components["schemas"]["PaymentId"];
+                    order_id: components["schemas"]["OrderId"];
+                    /**
+                     * @description `succeeded` and `succeed` mean `captured`, `decline` means `declined`
+                     * @enum {unknown}
+                     */
+                    outcome: "captured" | "succeeded" | "succeed" | "declined" | "decline" | "refunded";
+                    /** @description minor units */
+                    amount_cents: number;
+                };
+            };
+        };
+        responses: {
+            /** @description Taken, now or before. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        event_id: string;
+                        /** @constant */
+                        status: "taken";
+                    };
+                };
+            };
+            /** @description `malformed_json`, `invalid_field`: also another amount or order than the payment's */
+            400: components["responses"]["Problem"];
+            /** @description `unauthenticated`: the signature is missing, malformed, too old or not of this body */
+            401: components["responses"]["Problem"];
+            /** @description `busy`: no such payment is known yet; send it again */
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listOperatorSales: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        sales: components["schemas"]["OperatorSale"][];
+                        next_cursor: components["schemas"]["NextCursor"];
+                        now_ms: components["schemas"]["Time"];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createSale: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description 1 to 200 bytes */
+                    title: string;
+                    /** @description at most 64 bytes */
+                    product_id?: string;
+                    /** @description at most 2000 bytes */
+                    description?: string;
+                    /** @description a path of this site */
+                    image_url?: string;
+                    price_cents: components["schemas"]["Price"];
+                    list_price_cents?: components["schemas"]["Price"];
+                    currency: components["schemas"]["Currency"];
+                    stock_total: number;
+                    /** @description may be past */
+                    starts_at_ms: components["schemas"]["SaleTime"];
+                    /** @description after starts_at_ms */
+                    ends_at_ms: components["schemas"]["SaleTime"];
+                    /**
+                     * @description units of one order
+                     * @default 1
+                     */
+                    per_user_limit?: number;
+                    /**
+                     * @description seconds
+                     * @default 900
+                     */
+                    pay_within_s?: number;
+                };
+            };
+        };
+        responses: {
+            201: components["responses"]["OperatorSale"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getOperatorSale: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sale_id: components["parameters"]["SaleId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["OperatorSale"];
+            /** @description `not_found` */
+            404: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    editSale: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sale_id: components["parameters"]["SaleId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description 1 to 200 bytes */
+                    title?: string;
+                    /** @description at most 64 bytes */
+                    product_id?: string;
+                    /** @description at most 2000 bytes */
+                    description?: string;
+                    /** @description a path of this site */
+                    image_url?: string;
+                    price_cents?: components["schemas"]["Price"];
+                    /** @description 0 = none */
+                    list_price_cents?: components["schemas"]["Price"];
+                    currency?: components["schemas"]["Currency"];
+                    stock_total?: number;
+                    /** @description may be past */
+                    starts_at_ms?: components["schemas"]["SaleTime"];
+                    /** @description after starts_at_ms; of a published sale one in the past is now */
+                    ends_at_ms?: components["schemas"]["SaleTime"];
+                    /** @description units of one order */
+                    per_user_limit?: number;
+                    /** @description seconds */
+                    pay_within_s?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description every ready edge serves the new values */
+            200: components["responses"]["OperatorSale"];
+            /** @description `invalid_field`: also a time that does not fit the other one of the sale */
+            400: components["responses"]["Problem"];
+            /** @description `unknown_sale` */
+            404: components["responses"]["Problem"];
+            /** @description `invalid_state`: the sale's state does not allow it for one of the fields; nothing is changed */
+            409: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    changeStock: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description names the change within the sale; without one every request is a change of its own */
+                "Idempotency-Key"?: components["schemas"]["IdempotencyKey"];
+            };
+            path: {
+                sale_id: components["parameters"]["SaleId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description units to add; negative: to take */
+                    delta: number;
+                    /** @description 1 to 200 bytes, for the log */
+                    reason: string;
+                };
+            };
+        };
+        responses: {
+            /** @description the gate and every ready edge have it */
+            200: components["responses"]["OperatorSale"];
+            /** @description `unknown_sale` */
+            404: components["responses"]["Problem"];
+            /** @description `invalid_state`: more than is left, nothing is changed; `idempotency_mismatch`: another change had this key */
+            409: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    publishSale: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sale_id: components["parameters"]["SaleId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: components["requestBodies"]["Nothing"];
+        responses: {
+            /** @description the gate is installed and every ready edge serves the new state; already so: no change */
+            200: components["responses"]["OperatorSale"];
+            /** @description `not_found` */
+            404: components["responses"]["Problem"];
+            /** @description `invalid_state` */
+            409: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    pauseSale: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sale_id: components["parameters"]["SaleId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: components["requestBodies"]["Nothing"];
+        responses: {
+            200: components["responses"]["OperatorSale"];
+            /** @description `not_found` */
+            404: components["responses"]["Problem"];
+            /** @description `invalid_state` */
+            409: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    resumeSale: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sale_id: components["parameters"]["SaleId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: components["requestBodies"]["Nothing"];
+        responses: {
+            200: components["responses"]["OperatorSale"];
+            /** @description `not_found` */
+            404: components["responses"]["Problem"];
+            /** @description `invalid_state` */
+            409: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    endSale: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sale_id: components["parameters"]["SaleId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: components["requestBodies"]["Nothing"];
+        responses: {
+            200: components["responses"]["OperatorSale"];
+            /** @description `not_found` */
+            404: components["responses"]["Problem"];
+            /** @description `invalid_state` */
+            409: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    auditSale: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sale_id: components["parameters"]["SaleId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All in units. `stock_total = gate_left + in_flight + pending_payment + paid`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Audit"];
+                };
+            };
+            /** @description `not_found` */
+            404: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getSaleStats: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sale_id: components["parameters"]["SaleId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The numbers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SaleStats"];
+                };
+            };
+            /** @description `unknown_sale` */
+            404: components["responses"]["Problem"];
+            /** @description `dependency_unavailable`: PostgreSQL is away, at once; `busy`: many ask */
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getOperatorOrder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: components["parameters"]["OrderId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The order. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Order"];
+                };
+            };
+            /** @description `not_found` */
+            404: components["responses"]["Problem"];
+            /** @description it cannot be known at the moment */
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    cancelOperatorOrder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: components["parameters"]["OrderId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description 1 to 64 bytes; the shopper sees it */
+                    reason: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The order, cancelled now or before. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Order"];
+                };
+            };
+            /** @description `not_found` */
+            404: components["responses"]["Problem"];
+            /** @description `invalid_state` */
+            409: components["responses"]["Problem"];
+            /** @description it is not known whether it was cancelled: come again */
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listDeadLetters: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        dead_letters: components["schemas"]["DeadLetter"][];
+                        next_cursor: components["schemas"]["NextCursor"];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    requeueDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dead_letter_id: components["parameters"]["DeadLetterId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: components["requestBodies"]["Nothing"];
+        responses: {
+            /** @description It is an order that waits for payment, now or since an earlier request. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterDecision"];
+                };
+            };
+            /** @description `not_found` */
+            404: components["responses"]["Problem"];
+            /** @description `invalid_state`: discarded, or unreadable; `sold_out`; `already_purchased`: the shopper has another order */
+            409: components["responses"]["Problem"];
+            /** @description `recovering` and others: come again */
+            503: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    discardDeadLetter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dead_letter_id: components["parameters"]["DeadLetterId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: components["requestBodies"]["Nothing"];
+        responses: {
+            /** @description Closed, now or before. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterDecision"];
+                };
+            };
+            /** @description `not_found` */
+            404: components["responses"]["Problem"];
+            /** @description `invalid_state`: it is an order already, or about to be */
+            409: components["responses"]["Problem"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listActors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All but the supervisor. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        actors: components["schemas"]["Actor"][];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    scaleActors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: components["schemas"]["Kind"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description of edges at least 1 (the command line can take the last one away) */
+                    count: number;
+                };
+            };
+        };
+        responses: {
+            /** @description The number is in force as a goal. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        kind: components["schemas"]["Kind"];
+                        count: number;
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getLimits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Limits"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    patchLimits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": {
+                    limits: components["schemas"]["LimitsPatch"];
+                } | components["schemas"]["LimitsPatch"];
+            };
+        };
+        responses: {
+            /** @description all limiters and edges have them */
+            200: components["responses"]["Limits"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listLog: {
+        parameters: {
+            query?: {
+                /** @description next_cursor of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        entries: {
+                            at_ms: components["schemas"]["Time"];
+                            who: string;
+                            action: string;
+                            target: string;
+                            from: string;
+                            to: string;
+                        }[];
+                        next_cursor: components["schemas"]["NextCursor"];
+                    };
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Alive. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        status: "alive";
+                    };
+                };
+            };
+        };
+    };
+    getReadiness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It can. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            /** @description `draining`, `recovering` or `dependency_unavailable`; each check is shown */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & components["schemas"]["Readiness"];
+                };
+            };
+        };
+    };
+    getMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Prometheus text. Labels `process` (kind) and `instance` (KIND/N). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+        };
+    };
 }
