@@ -79,7 +79,10 @@ export function keepFinishingLogOut(isLoggingIn: () => boolean): () => void {
     window.clearTimeout(timer)
     timer = 0
     if (isAsking) return
-    if (isLoggingIn()) return later(0)
+    if (isLoggingIn()) {
+      later(0)
+      return
+    }
     isAsking = true
     const retryAfterMs = await finishLogOut()
     isAsking = false
