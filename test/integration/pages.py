@@ -34,7 +34,7 @@ def assets_of(index):
 
 def test_headers_on_pages(instance):
     """Every page and every part of one carries the policy and its companions; HSTS is said under TLS alone."""
-    for path in ("/", "/orders", "/sw.js", "/manifest.webmanifest", "/theme.js", assets_of(index_of(instance))[0]):
+    for path in ("/", "/orders", "/sw.js", "/manifest.webmanifest", "/early.js", assets_of(index_of(instance))[0]):
         answer = get(instance, path)
         assert answer.status == 200, (path, answer.status)
         assert set(answer.headers["Content-Security-Policy"].split("; ")) == POLICY, (path, answer.headers["Content-Security-Policy"])

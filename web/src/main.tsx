@@ -5,7 +5,7 @@ import { keepForOffline } from '@/shared/api/persist'
 import { makeQueryClient } from '@/shared/api/queryClient'
 import { preferredLanguage, startI18n } from '@/shared/i18n'
 import { onlineManager, QueryClientProvider } from '@tanstack/react-query'
-import { StrictMode } from 'react'
+import { startTransition, StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { BrowserRouter } from 'react-router'
 
@@ -22,14 +22,17 @@ async function start(): Promise<void> {
   await Promise.all([startI18n(preferredLanguage()), Promise.race([kept, patience])])
   const root = document.getElementById('root')
   if (!root) throw new Error('index.html has no #root')
-  createRoot(root).render(
-    <StrictMode>
-      <QueryClientProvider client={client}>
-        <BrowserRouter>
-          <App />
-        </BrowserRouter>
-      </QueryClientProvider>
-    </StrictMode>,
+  // As a transition: React makes the first page in slices, and a slow phone stays answerable.
+  startTransition(() =>
+    createRoot(root).render(
+      <StrictMode>
+        <QueryClientProvider client={client}>
+          <BrowserRouter>
+            <App />
+          </BrowserRouter>
+        </QueryClientProvider>
+      </StrictMode>,
+    ),
   )
 }
 

@@ -2,10 +2,12 @@
 import { operate as operateEn } from '../../src/shared/i18n/en/operate'
 import { operate as operateZh } from '../../src/shared/i18n/zh/operate'
 import { shop as shopEn } from '../../src/shared/i18n/en'
+import { later as laterEn } from '../../src/shared/i18n/en/later'
 import { shop as shopZh } from '../../src/shared/i18n/zh'
+import { later as laterZh } from '../../src/shared/i18n/zh/later'
 
-export const en = { ...shopEn, operate: operateEn }
-export const zh = { ...shopZh, operate: operateZh }
+export const en = { ...shopEn, ...laterEn, operate: operateEn }
+export const zh = { ...shopZh, ...laterZh, operate: operateZh }
 
 /** A text with places, `{{n}}`, as a pattern of what is shown. */
 export function like(text: string): RegExp {

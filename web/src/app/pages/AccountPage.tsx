@@ -1,8 +1,11 @@
+import { loadLaterTexts } from '@/shared/i18n'
 import { LogOutButton } from '@/features/account/LogOutButton'
 import { PasswordForm } from '@/features/account/PasswordForm'
 import { useSession } from '@/shared/api/session'
 import { Page, Panel } from '@/shared/ui/Page'
 import { useTranslation } from 'react-i18next'
+
+await loadLaterTexts()
 
 export default function AccountPage() {
   const { t } = useTranslation('account')

@@ -1,3 +1,4 @@
+import { loadLaterTexts } from '@/shared/i18n'
 import { AccountTicket } from '@/features/account/AccountTicket'
 import { LogInForm } from '@/features/account/LogInForm'
 import { safePath, withWayBack } from '@/features/account/model'
@@ -6,6 +7,8 @@ import { Page } from '@/shared/ui/Page'
 import { useTranslation } from 'react-i18next'
 import { Link, Navigate, useNavigate, useSearchParams } from 'react-router'
 import { AccountStub } from './AccountStub'
+
+await loadLaterTexts()
 
 export default function LogInPage() {
   const { t } = useTranslation('account')

@@ -1,3 +1,4 @@
+import { loadLaterTexts } from '@/shared/i18n'
 import { AccountTicket } from '@/features/account/AccountTicket'
 import { safePath, withWayBack } from '@/features/account/model'
 import { RegisterForm } from '@/features/account/RegisterForm'
@@ -6,6 +7,8 @@ import { Page } from '@/shared/ui/Page'
 import { useTranslation } from 'react-i18next'
 import { Link, Navigate, useNavigate, useSearchParams } from 'react-router'
 import { AccountStub } from './AccountStub'
+
+await loadLaterTexts()
 
 export default function RegisterPage() {
   const { t } = useTranslation('account')

@@ -21,7 +21,27 @@ export interface Answer<T> {
  * For what is the same for everybody: without the session's cookie, so that nginx answers from its cache. XMLHttpRequest sends cookies to its
  * own origin whatever it is told; fetch does not.
  */
-export const anonymous = { adapter: 'fetch', withCredentials: false } as const satisfies AxiosRequestConfig
+export const anonymous = {
+  adapter: 'fetch',
+  withCredentials: false,
+  env: { fetch: takeEarly },
+} satisfies AxiosRequestConfig
+
+declare global {
+  interface Window {
+    /** What public/early.js has asked already. */
+    minishopEarly?: { path: string; answer: Promise<Response> } | undefined
+  }
+}
+
+/** fetch; but the first question of a sale's page was sent before its scripts came, and has its answer taken, once. */
+function takeEarly(input: URL | Request | string, init?: RequestInit): Promise<Response> {
+  const early = window.minishopEarly
+  const url = input instanceof Request ? input.url : String(input)
+  if (!early || new URL(url, location.origin).pathname !== early.path) return fetch(input, init)
+  window.minishopEarly = undefined
+  return early.answer.catch(() => fetch(input, init))
+}
 
 /** Sends one request. @throws ApiError, and nothing else; an abort by `signal` too, as `network`. */
 export async function request<T>(config: AxiosRequestConfig): Promise<T> {

@@ -6,7 +6,7 @@ import { shop as en } from './en'
 export const languages = ['en', 'zh'] as const
 export type Language = (typeof languages)[number]
 
-const KEY = 'minishop.language' // also read by public/theme.js
+const KEY = 'minishop.language' // also read by public/early.js
 const TAGS: Record<Language, string> = { en: 'en', zh: 'zh-CN' }
 
 export function preferredLanguage(): Language {
@@ -25,6 +25,13 @@ async function load(language: Language): Promise<void> {
     const { shop } = await import('./zh')
     for (const [name, texts] of Object.entries(shop)) i18next.addResourceBundle('zh', name, texts)
   }
+}
+
+/** Texts of orders and account, in both languages; called by what loads those pages. */
+export async function loadLaterTexts(): Promise<void> {
+  const [en, zh] = await Promise.all([import('./en/later'), import('./zh/later')])
+  for (const [language, { later }] of Object.entries({ en, zh }))
+    for (const [name, texts] of Object.entries(later)) i18next.addResourceBundle(language, name, texts)
 }
 
 /** Texts of the operators' pages, in both languages; called by what loads those pages. */

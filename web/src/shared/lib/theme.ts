@@ -2,7 +2,7 @@ import { create } from 'zustand'
 
 export type Theme = 'system' | 'light' | 'dark'
 
-const KEY = 'minishop.theme' // also read by public/theme.js, before the first paint
+const KEY = 'minishop.theme' // also read by public/early.js, before the first paint
 
 function stored(): Theme {
   try {
