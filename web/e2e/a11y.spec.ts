@@ -56,6 +56,16 @@ async function look(page: Page, state: State, language: Language, theme: Theme):
 async function reflow(page: Page, state: State, width: number): Promise<string[]> {
   const size = page.viewportSize()
   await page.setViewportSize({ width, height: 640 })
+  // What measures itself, as charts do, follows a frame or two later.
+  await page
+    .waitForFunction(
+      () => document.documentElement.scrollWidth <= document.documentElement.clientWidth,
+      null,
+      {
+        timeout: 2000,
+      },
+    )
+    .catch(() => undefined)
   const found = (await tooWide(page)).map((text) => `${state.name} at ${width} px: ${text}`)
   if (size) await page.setViewportSize(size)
   return found

@@ -27,7 +27,7 @@ export function SaleCard({ sale, state, nowMs }: { sale: Sale; state: SaleState;
         <h3 className="text-lg font-semibold">
           <Link
             to={`/sales/${sale.sale_id}`}
-            className="no-underline after:absolute after:inset-0 after:content-[''] focus-visible:outline-none"
+            className="no-underline after:absolute after:inset-0 after:content-['']"
           >
             {sale.title}
           </Link>

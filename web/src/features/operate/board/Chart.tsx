@@ -62,7 +62,7 @@ export function Chart({ title, times, lines }: ChartProps) {
         ref={box}
         role="img"
         aria-label={t('board.chartLabel', { title })}
-        className={`${HEIGHT} w-full`}
+        className={`${HEIGHT} w-full overflow-hidden`}
       />
     </figure>
   )
