@@ -93,10 +93,12 @@ for (const state of states)
     if (!isPhone) {
       const hasDialog = (await page.getByRole('dialog').count()) > 0
       if (hasDialog) await page.keyboard.press('Escape')
-      await choose(page, 'zh', 'dark')
-      await expect(page.locator('html')).toHaveAttribute('lang', /^zh/)
-      await settle(page)
-      found.push(...(await look(page, state, 'zh', 'dark')))
+      for (const theme of ['light', 'dark'] as const) {
+        await choose(page, 'zh', theme)
+        await expect(page.locator('html')).toHaveAttribute('lang', /^zh/)
+        await settle(page)
+        found.push(...(await look(page, state, 'zh', theme)))
+      }
       for (const width of [640, 320]) found.push(...(await reflow(page, state, width)))
     }
     expect(found).toEqual([])

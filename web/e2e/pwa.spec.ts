@@ -1,4 +1,6 @@
 import type { BrowserContext, Page } from '@playwright/test'
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect, signedIn, test } from './support/fixtures'
 import { everythingKept } from './support/probes'
 import { en } from './support/texts'
@@ -70,4 +72,28 @@ test('can be installed: a manifest with icons that are there', async ({ page, sh
   const { installabilityErrors } = await session.send('Page.getInstallabilityErrors')
   // A profile without a disk, as tests have it, is never asked.
   expect(installabilityErrors.map(({ errorId }) => errorId).filter((id) => id !== 'in-incognito')).toEqual([])
+})
+
+test('a new version is offered, and loaded when its reader says so', async ({ page, shop }) => {
+  const worker = join(shop.instance.folder, 'nginx/html/sw.js')
+  const before = await readFile(worker, 'utf8')
+  await page.goto('/')
+  await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined))
+  await page.reload() // from now on the worker serves this page
+  await page.waitForFunction(() => navigator.serviceWorker.controller !== null)
+  try {
+    await rm(`${worker}.gz`, { force: true })
+    await writeFile(worker, `${before}\n// the next version\n`)
+    await page.evaluate(async () => {
+      await (await navigator.serviceWorker.ready).update()
+    })
+    await expect(page.getByText(en.common.state.update)).toBeVisible()
+    await page.evaluate(() => Object.assign(window, { isOld: true }))
+    await page.getByRole('button', { name: en.common.action.reload }).click()
+    await page.waitForFunction(() => !('isOld' in window))
+    await expect(page.locator('h1')).toBeVisible()
+    await expect(page.getByText(en.common.state.update)).toBeHidden()
+  } finally {
+    await writeFile(worker, before)
+  }
 })
