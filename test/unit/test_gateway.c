@@ -31,8 +31,8 @@ s_show (rig_t *rig)
         char *end = NULL;
         uint64_t number = *from >= '0' && *from <= '9' ? strtoull (from, &end, 10) : 0;
         if (number >= (uint64_t)1 << 62) {
-            to +=
-                sprintf (to, "Q%" PRIu64 "/%" PRIu64, (number >> 16) - QIDS_START, number & 0xffff);
+            to += snprintf (to, sizeof s_shown - (size_t)(to - s_shown), "Q%" PRIu64 "/%" PRIu64,
+                            (number >> 16) - QIDS_START, number & 0xffff);
             from = end;
         } else if (end) {
             while (from < end)

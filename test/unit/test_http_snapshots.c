@@ -52,11 +52,15 @@ test_phase_follows_want_time_and_stock (void **state)
     assert_int_equal (sale_phase (&sale, 1500), PHASE_DRAFT);
 }
 
+/*  Room for what s_note writes. */
+#define NOTES_BYTES 256u
+
 static void
 s_note (void *context, const sale_t *sale)
 {
     char *text = context;
-    sprintf (text + strlen (text), "%llu ", (unsigned long long)sale->sale_id);
+    size_t used = strlen (text);
+    snprintf (text + used, NOTES_BYTES - used, "%llu ", (unsigned long long)sale->sale_id);
 }
 
 static void
@@ -81,7 +85,7 @@ test_catalogue_keeps_the_newest_and_pages (void **state)
                          { .sale_id = 4, .epoch = 2, .stock_left = 0 },
                          { .sale_id = 99 } };
     catalogue_put_stock (self, stocks, 3);
-    char text[256] = "";
+    char text[NOTES_BYTES] = "";
     sale_filter_t filter = { .words = "", .limit = 4, .gate_ms = 1500 };
     filter.after = catalogue_visit (self, &filter, s_note, text);
     assert_string_equal (text, "9 8 7 6 ");
