@@ -52,6 +52,15 @@ function described(id: string, hint: ReactNode, error: string | undefined): stri
   return ids.length > 0 ? ids.join(' ') : undefined
 }
 
+/** What every control says of itself. */
+function looks(id: string, hint: ReactNode, error: string | undefined) {
+  return {
+    'aria-invalid': error ? true : undefined,
+    'aria-describedby': described(id, hint, error),
+    className: control,
+  }
+}
+
 type InputProps = Common & InputHTMLAttributes<HTMLInputElement>
 
 export const TextField = forwardRef<HTMLInputElement, InputProps>(function TextField(
@@ -61,14 +70,7 @@ export const TextField = forwardRef<HTMLInputElement, InputProps>(function TextF
   const id = useId()
   return (
     <Frame label={label} hint={hint} error={error} id={id} {...(className ? { className } : {})}>
-      <input
-        {...rest}
-        ref={ref}
-        id={id}
-        aria-invalid={error ? true : undefined}
-        aria-describedby={described(id, hint, error)}
-        className={control}
-      />
+      <input {...rest} ref={ref} id={id} {...looks(id, hint, error)} />
     </Frame>
   )
 })
@@ -82,14 +84,7 @@ export const TextArea = forwardRef<HTMLTextAreaElement, AreaProps>(function Text
   const id = useId()
   return (
     <Frame label={label} hint={hint} error={error} id={id} {...(className ? { className } : {})}>
-      <textarea
-        {...rest}
-        ref={ref}
-        id={id}
-        aria-invalid={error ? true : undefined}
-        aria-describedby={described(id, hint, error)}
-        className={control}
-      />
+      <textarea {...rest} ref={ref} id={id} {...looks(id, hint, error)} />
     </Frame>
   )
 })
@@ -103,14 +98,7 @@ export const SelectField = forwardRef<HTMLSelectElement, SelectProps>(function S
   const id = useId()
   return (
     <Frame label={label} hint={hint} error={error} id={id} {...(className ? { className } : {})}>
-      <select
-        {...rest}
-        ref={ref}
-        id={id}
-        aria-invalid={error ? true : undefined}
-        aria-describedby={described(id, hint, error)}
-        className={control}
-      >
+      <select {...rest} ref={ref} id={id} {...looks(id, hint, error)}>
         {children}
       </select>
     </Frame>
