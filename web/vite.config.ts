@@ -12,10 +12,21 @@ const libraries =
   'node_modules/(react|react-dom|scheduler|react-router|@tanstack|axios|i18next|react-i18next|idb|zustand)/'
 const shared = 'shared/(api|lib|ui/(?!Dialog)|i18n/(index|en/(index|common|sales|purchase)[.]))'
 
+// On a slow line the style sheet, with which the header is painted, comes first; the scripts have what is left of the line.
+const scriptsGiveWay = {
+  name: 'scripts-give-way',
+  transformIndexHtml: {
+    order: 'post' as const,
+    handler: (html: string) =>
+      html.replace(/<(script type="module"|link rel="modulepreload")/g, '$& fetchpriority="low"'),
+  },
+}
+
 export default defineConfig({
   plugins: [
     react(),
     tailwindcss(),
+    scriptsGiveWay,
     VitePWA({
       registerType: 'prompt',
       injectRegister: false,

@@ -2,6 +2,7 @@ import { create } from 'zustand'
 
 const LOOK_AGAIN_MS = 3_600_000
 const APPLY_MS_MAX = 10_000
+const AFTER_LOAD_MS = 3000
 
 interface UpdateState {
   /** Loads the version that waits; null = this is the newest. */
@@ -60,10 +61,10 @@ export async function reloadNewest(): Promise<void> {
   location.reload()
 }
 
-/** After the page is there: the first paint has the line to itself. */
+/** When the page has long been there: its parts, fetched for the next visit, take neither line nor processor from this one. */
 export function startServiceWorker(): void {
   if (!('serviceWorker' in navigator) || import.meta.env.DEV) return
-  const start = (): void => void register()
+  const start = (): void => void window.setTimeout(() => void register(), AFTER_LOAD_MS)
   if (document.readyState === 'complete') start()
   else window.addEventListener('load', start, { once: true })
 }
