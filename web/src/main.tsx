@@ -1,5 +1,6 @@
 import './styles.css'
 import { App } from '@/app/App'
+import { askAhead } from '@/app/askAhead'
 import { startServiceWorker } from '@/app/serviceWorker'
 import { keepForOffline } from '@/shared/api/persist'
 import { makeQueryClient } from '@/shared/api/queryClient'
@@ -17,6 +18,7 @@ const KEPT_PATIENCE_MS = 1000
 async function start(): Promise<void> {
   onlineManager.setOnline(navigator.onLine) // it hears of changes only
   const client = makeQueryClient()
+  askAhead(client, location.pathname)
   const kept = keepForOffline(client, KEPT_VERSION).catch(() => undefined)
   const patience = new Promise((isOver) => setTimeout(isOver, KEPT_PATIENCE_MS))
   await Promise.all([startI18n(preferredLanguage()), Promise.race([kept, patience])])
