@@ -103,7 +103,8 @@ s_print_problem (FILE *out, const char *location, error_code_t code, const char 
              "            types { }\n            default_type application/problem+json;\n"
              "            add_header X-Request-Id $request_id always;\n"
              "            add_header traceparent \"00-$trace_id-$span_id-01\" always;\n"
-             "            add_header Cache-Control no-store always;\n",
+             "            add_header Cache-Control no-store always;\n"
+             "            add_header X-Content-Type-Options nosniff always;\n",
              location, location[0] == '@' ? "" : "            internal;\n");
     if (row->retry_after_ms)
         fprintf (out, "            add_header Retry-After %u always;\n",

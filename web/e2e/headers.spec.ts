@@ -29,6 +29,23 @@ test('every page and every part of one comes with the security headers', async (
   }
 })
 
+test('no browser takes an answer of the API, or a problem of nginx, for something else', async ({ shop }) => {
+  const sale = await shop.sale()
+  for (const [path, init] of [
+    ['/api/v1/time', {}],
+    ['/api/v1/sales', {}],
+    [`/api/v1/sales/${sale.sale_id}`, {}],
+    ['/api/v1/orders', {}],
+    ['/metrics', {}],
+    ['/', { method: 'POST' }],
+    ['/api/v1/sessions', { method: 'POST', body: 'x'.repeat(70_000) }],
+  ] as const) {
+    const answer = await fetch(shop.url + path, init)
+    expect.soft(answer.headers.get('x-content-type-options'), path).toBe('nosniff')
+    expect.soft(answer.headers.get('content-type'), path).toMatch(/^application\/(problem\+)?json/)
+  }
+})
+
 test('parts of the pages are kept for ever, the page itself is asked about again', async ({ shop }) => {
   const answer = await fetch(shop.url)
   expect(answer.headers.get('cache-control')).toBe('no-cache')

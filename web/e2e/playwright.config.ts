@@ -30,7 +30,7 @@ export default defineConfig({
     locale: 'en-GB',
     timezoneId: 'Europe/Berlin',
     colorScheme: 'light',
-    trace: 'retain-on-failure',
+    screenshot: 'only-on-failure', // a trace (--trace retain-on-failure) slows every test
     actionTimeout: 10_000,
     navigationTimeout: 20_000,
   },

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import type { FullConfig, Reporter, Suite, TestCase, TestResult } from '@playwright/test/reporter'
 
 /** A line per test, and at the end the line from which counts are read. */
@@ -45,5 +46,5 @@ export default class Counts implements Reporter {
 }
 
 function indent(text: string): string {
-  return text.replace(/^/gm, '    ')
+  return stripVTControlCharacters(text).replace(/^/gm, '    ')
 }

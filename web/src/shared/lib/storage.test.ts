@@ -1,6 +1,7 @@
 /** The disk: a connection that the browser ended is replaced, without IndexedDB memory serves, and what cannot be read is an error. */
 import type * as Storage from './storage'
 import { IDBFactory } from 'fake-indexeddb'
+import * as idb from 'idb'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 
 let storage: typeof Storage
@@ -62,6 +63,25 @@ describe('a connection that died', () => {
       newer.onsuccess = resolve
       newer.onblocked = () => reject(new Error('blocked'))
     })
+  })
+})
+
+describe('an opening that hangs', () => {
+  afterEach(() => vi.useRealTimers())
+
+  it('is an error after a while, never "nothing"', async () => {
+    await storage.putAttempt('a', { key: 'k1' })
+    const holder = await idb.openDB('minishop', 1)
+    const newer = indexedDB.open('minishop', 2) // who comes after it waits for the holder to make way
+    await new Promise((resolve) => (newer.onblocked = resolve))
+    vi.resetModules()
+    storage = await import('./storage')
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const read = storage.getAttempt('a')
+    const refused = expect(read).rejects.toThrow('does not open')
+    await vi.advanceTimersByTimeAsync(5000)
+    await refused
+    holder.close()
   })
 })
 

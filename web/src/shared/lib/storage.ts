@@ -10,6 +10,10 @@ interface Stores extends DBSchema {
 }
 type Database = IDBPDatabase<Stores>
 
+// An opening may hang for ever (a browser that closes, a tab of another version). Reading and writing have no such end: what was given up
+// might still be written.
+const OPEN_MS_MAX = 5000
+
 let opening: Promise<Database | null> | null = null
 let hasDisk = false
 const memory = { kept: new Map<string, string>(), attempts: new Map<string, unknown>() }
@@ -41,10 +45,21 @@ function open(): Promise<Database | null> {
   return opening
 }
 
+/** @throws if it takes too long; whoever comes later waits for the same opening */
+function inTime<T>(opened: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new DOMException('the database does not open', 'TimeoutError')),
+      OPEN_MS_MAX,
+    )
+    opened.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
+}
+
 /** A connection that died without a word is replaced once. */
 async function withDatabase<T>(work: (database: Database) => Promise<T>, inMemory: () => T): Promise<T> {
   const first = open()
-  const database = await first
+  const database = await inTime(first)
   if (!database) return inMemory()
   try {
     return await work(database)
@@ -53,7 +68,7 @@ async function withDatabase<T>(work: (database: Database) => Promise<T>, inMemor
       database.close()
       opening = null
     }
-    const again = await open()
+    const again = await inTime(open())
     return again ? work(again) : inMemory()
   }
 }

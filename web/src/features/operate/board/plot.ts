@@ -29,6 +29,11 @@ export async function loadPlot(): Promise<MakePlot> {
       grid: { stroke: colour('--line'), width: 1 },
       ticks: { show: false },
     }
+    // Before the first sample an axis has no numbers to say.
+    const onceThereAre =
+      (write: (value: number) => string) =>
+      ({ data }: { data: ArrayLike<unknown>[] }, splits: number[]): string[] =>
+        splits.map((value) => (data[0]?.length ? write(value) : ''))
     const plot = new UPlot(
       {
         width: Math.max(1, element.clientWidth),
@@ -40,8 +45,8 @@ export async function loadPlot(): Promise<MakePlot> {
           y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] },
         },
         axes: [
-          { ...axis, size: 28, space: 90, values: (_, splits) => splits.map((s) => clock.format(s * 1000)) },
-          { ...axis, size: 48, values: (_, splits) => splits.map((value) => number.format(value)) },
+          { ...axis, size: 28, space: 90, values: onceThereAre((value) => clock.format(value * 1000)) },
+          { ...axis, size: 48, values: onceThereAre((value) => number.format(value)) },
         ],
         series: [
           {},
