@@ -28,6 +28,16 @@ describe('what was last known is there at the next start', () => {
     })
   })
 
+  it('and is asked for again, however young it is', async () => {
+    const first = await visit()
+    await first.query({ ...mine, queryFn: () => 'pending' })
+    expect(first.getQueryCache().find(mine)?.isStaleByTime(60_000)).toBe(false)
+    await vi.waitFor(async () => expect(await get('queries')).toContain('pending'), 4000)
+    const second = await visit()
+    expect(second.getQueryData(mine.queryKey)).toBe('pending')
+    expect(second.getQueryCache().find(mine)?.isStaleByTime(60_000)).toBe(true)
+  })
+
   it('but not what is private, once the shopper has left', async () => {
     const client = await visit()
     await client.query({ ...mine, queryFn: () => 'ticket' })

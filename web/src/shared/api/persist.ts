@@ -7,11 +7,21 @@ import { forgetPrivate } from './forget'
 const DAY_MS = 86_400_000
 const KEPT_DAYS = 7
 
-/** What was last known is worth keeping also when asking again failed; the failure itself is not. */
+/**
+ * What was last known is worth keeping also when asking again failed; the failure itself is not. At the next start it is asked for again,
+ * however young it is: who loads the page anew wants to see what is so now.
+ */
 function write(kept: PersistedClient): string {
   const queries = kept.clientState.queries.map((query) => ({
     ...query,
-    state: { ...query.state, status: 'success', error: null, fetchFailureCount: 0, fetchFailureReason: null },
+    state: {
+      ...query.state,
+      status: 'success',
+      error: null,
+      fetchFailureCount: 0,
+      fetchFailureReason: null,
+      isInvalidated: true,
+    },
   }))
   return JSON.stringify({ ...kept, clientState: { ...kept.clientState, queries } })
 }
