@@ -144,10 +144,10 @@ test('limits are changed live and undone', async ({ shop, operatorPage: page }) 
   for (const value of [String(Number(before) + 7), before]) {
     await field.fill(value)
     await page.getByRole('button', { name: operate.limits.apply, exact: true }).click()
+    await expect(page.getByText(operate.limits.same)).toBeVisible() // again: what is typed is in force
     await expect(outcomeBar(page)).toContainText(operate.limits.done)
     const { limits } = await shop.asOperator<{ limits: { user: { count: number } } }>('GET', '/admin/limits')
     expect(limits.user.count).toBe(Number(value))
-    await expect(page.getByText(operate.limits.same)).toBeVisible()
   }
 })
 

@@ -13,7 +13,7 @@ const sizes = {
 }
 const bytesMax = 170_000
 const shown =
-  /^(sales|sale-(soon|live|won|sold-out)|log-in|orders|order-(open|paid)|account|operate-(sales|board|edit|actors|limits|dead-letters|order|log))$/
+  /^(sales|sale-(soon|live|won|sold-out)|log-in|register-errors|not-found|orders|order-(open|paid)|account|operate-(sales|board|edit|actors|limits|dead-letters|order|log|traces))$/
 
 test('a picture of every page in both sizes and themes', async ({ browser, shop }) => {
   test.setTimeout(600_000)
