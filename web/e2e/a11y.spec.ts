@@ -62,7 +62,7 @@ async function reflow(page: Page, state: State, width: number): Promise<string[]
       () => document.documentElement.scrollWidth <= document.documentElement.clientWidth,
       null,
       {
-        timeout: 2000,
+        timeout: 15_000,
       },
     )
     .catch(() => undefined)

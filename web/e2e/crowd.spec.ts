@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Sale } from '../src/shared/api/types'
 import { expect, signedIn, test } from './support/fixtures'
 import { programs } from './support/instance'
 import { buyButton, outcome, tapWhenArmed } from './support/salePage'
@@ -15,6 +16,7 @@ const atOnce = 5
 const stock = 600 // for some pages and some of the crowd, not for everybody
 const opensInMsMin = 20_000
 const crowdCount = 2000
+const patience = { timeout: 120_000 } // fifty pages on two cores
 
 /** A user's number, out of the token that says so. */
 function userOf(token: string): Shopper {
@@ -28,27 +30,28 @@ async function open(browser: Browser, shop: Shop, who: Shopper): Promise<Page[]>
   const pages: Page[] = []
   for (let tab = 0; tab < tabsEach; tab += 1) {
     const page = await context.newPage()
-    await page.goto('/')
-    await expect(page.locator('h1')).toBeVisible()
+    await page.goto('/', patience)
+    await expect(page.locator('h1')).toBeVisible(patience)
     pages.push(page)
   }
   return pages
 }
 
 /** As by a link, without loading the shop again. */
-async function goTo(page: Page, saleId: string): Promise<void> {
+async function goTo(page: Page, sale: Sale): Promise<void> {
   await page.evaluate((path) => {
     history.pushState({}, '', path)
     dispatchEvent(new PopStateEvent('popstate'))
-  }, `/sales/${saleId}`)
-  await expect(buyButton(page)).toBeVisible({ timeout: 20_000 })
+  }, `/sales/${sale.sale_id}`)
+  await expect(page.locator('h1')).toHaveText(sale.title, patience)
+  await expect(buyButton(page)).toBeVisible(patience)
 }
 
 test('the opening second with 50 open pages and a crowd: every page gets an honest answer', async ({
   browser,
   shop,
 }) => {
-  test.setTimeout(300_000)
+  test.setTimeout(900_000)
   const tokens = (await shop.instance.minishop('tokens', String(shoppersCount + crowdCount)))
     .trim()
     .split('\n')
@@ -65,10 +68,16 @@ test('the opening second with 50 open pages and a crowd: every page gets an hone
     )
   // Going to the sale is less work than opening the shop was; how long both take is the machine's.
   const opensInMs = opensInMsMin + Math.round((performance.now() - beganMs) / 2)
-  const sale = await shop.sale({ stock_total: stock, opensInMs })
-  await Promise.all(pages.map((page) => goTo(page, sale.sale_id)))
-  expect(await shop.nowMs(), 'all pages are open before the sale is').toBeLessThan(sale.starts_at_ms)
-  const taps = pages.map((page) => tapWhenArmed(page))
+  const offer = async (inMs: number): Promise<Sale> => {
+    const made = await shop.sale({ stock_total: stock, opensInMs: inMs })
+    await Promise.all(pages.map((page) => goTo(page, made)))
+    return made
+  }
+  const isInTime = async ({ starts_at_ms }: Sale) => (await shop.nowMs()) < starts_at_ms - 3000
+  let sale = await offer(opensInMs)
+  if (!(await isInTime(sale))) sale = await offer(2 * opensInMs) // the machine had something else to do
+  expect(await isInTime(sale), 'all pages are open before the sale is').toBe(true)
+  const taps = pages.map((page) => tapWhenArmed(page, 400_000))
   const words = [
     'purchase',
     '--port',
@@ -79,7 +88,7 @@ test('the opening second with 50 open pages and a crowd: every page gets an hone
     tokensPath,
   ]
   const passed = (ms: number) =>
-    expect.poll(() => shop.nowMs(), { timeout: 150_000, intervals: [200] }).toBeGreaterThan(ms)
+    expect.poll(() => shop.nowMs(), { timeout: 400_000, intervals: [200] }).toBeGreaterThan(ms)
   await passed(sale.starts_at_ms - 2000) // the crowd is there when it opens, and stays
   const crowd = spawn(join(programs, 'minishop-load'), [
     ...words,
@@ -91,12 +100,13 @@ test('the opening second with 50 open pages and a crowd: every page gets an hone
     '--seconds',
     '12',
   ])
+  const isOver = once(crowd, 'close') // an exit may come before its last words
   let said = ''
   crowd.stdout.on('data', (part: Buffer) => (said += part.toString()))
   await passed(sale.starts_at_ms)
   await Promise.all(taps)
-  const ends = await Promise.all(pages.map((page) => outcome(page, 60_000)))
-  if (crowd.exitCode === null) await once(crowd, 'exit')
+  const ends = await Promise.all(pages.map((page) => outcome(page, 180_000)))
+  await isOver
   const answers = (JSON.parse(said) as { answers_by: Record<string, number> }).answers_by
   expect(answers['201 none'], 'the crowd bought').toBeGreaterThan(0)
   expect(answers['409 sold_out'], 'and was too late').toBeGreaterThan(0)

@@ -41,6 +41,7 @@ test('keyboard only: log in, buy, pay; buy again elsewhere and cancel', async ({
   await page.keyboard.press('Enter')
   for (const [index, sale] of sales.entries()) {
     if (index > 0) await page.goto(`/sales/${sale.sale_id}`)
+    await expect(page.getByTestId('buy')).toBeEnabled()
     await press(page, page.getByTestId('buy'))
     const ticket = page.getByTestId('won')
     await expect(ticket).toBeVisible()

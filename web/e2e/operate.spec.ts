@@ -115,7 +115,6 @@ test('the board counts what happens: attempts, refusals by reason, orders by sta
 
 test('one more process joins, and drains again @both', async ({ shop, operatorPage: page }) => {
   const kind = operate.kind.limiter.name
-  await page.goto('/operate/actors')
   const panel = page.getByRole('region', { name: kind })
   const members = (): Promise<number> =>
     shop
@@ -123,6 +122,9 @@ test('one more process joins, and drains again @both', async ({ shop, operatorPa
       .then(
         ({ actors }) => actors.filter((actor) => actor.kind === 'limiter' && actor.state === 'ready').length,
       )
+  await shop.asOperator('POST', '/admin/actors/limiter', { count: 1 })
+  await expect.poll(members).toBe(1)
+  await page.goto('/operate/actors')
   for (const [way, count] of [
     ['more', 2],
     ['fewer', 1],

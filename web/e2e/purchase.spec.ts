@@ -1,6 +1,15 @@
 import { logIn } from './support/accountPage'
 import { expect, test } from './support/fixtures'
-import { buyButton, expectArmed, expectWon, openSale, outcome, refused, won } from './support/salePage'
+import {
+  buyButton,
+  deafen,
+  expectArmed,
+  expectWon,
+  openSale,
+  outcome,
+  refused,
+  won,
+} from './support/salePage'
 import { en, like } from './support/texts'
 
 const { purchase, sales } = en
@@ -9,6 +18,7 @@ test('from the list to the ticket, with the log-in on the way @both', async ({ p
   const sale = await shop.sale({ stock_total: 3 })
   await page.goto('/')
   await page.getByRole('searchbox', { name: sales.filter.q }).fill(sale.title)
+  await expect(page).toHaveURL(/[?&]q=/)
   await page.getByRole('link', { name: sale.title }).first().click()
   await page.getByRole('link', { name: purchase.button.logIn }).click()
   await logIn(page, shopper.username, shopper.password)
@@ -92,17 +102,19 @@ for (const [verb, code] of [
     await openSale(page, sale.sale_id)
     await expectArmed(page)
     // The page does not hear of it before its shopper taps.
-    await page.route(`**/api/v1/sales/${sale.sale_id}`, (route) => route.abort())
+    await deafen(page, sale.sale_id)
     await shop.move(sale.sale_id, verb)
     await buyButton(page).click()
     expect(await outcome(page)).toBe(code)
   })
 
 test('a sale ends at its time while the page is open @both', async ({ shop, shopperPage: page }) => {
-  const sale = await shop.sale({ lastsMs: 9000 })
+  const sale = await shop.sale()
   await openSale(page, sale.sale_id)
   await expectArmed(page)
-  await expect(buyButton(page)).toHaveText(purchase.button.ended, { timeout: 20_000 })
+  const ends_at_ms = (await shop.nowMs()) + 6000 // the page hears of it before
+  await shop.asOperator('PATCH', `/admin/sales/${sale.sale_id}`, { ends_at_ms })
+  await expect(buyButton(page)).toHaveText(purchase.button.ended, { timeout: 30_000 })
 })
 
 test('who is too fast waits as long as the shop says, and then has it @both', async ({
@@ -114,9 +126,9 @@ test('who is too fast waits as long as the shop says, and then has it @both', as
   const { limits } = await shop.asOperator<{ limits: { user: unknown } }>('GET', '/admin/limits')
   await openSale(page, sale.sale_id)
   await expectArmed(page)
+  const other = await shop.sale()
   try {
-    await shop.limits({ user: { count: 1, window_ms: 6000 } })
-    const other = await shop.sale()
+    await shop.limits({ user: { count: 1, window_ms: 8000 } })
     await shop.buy(other.sale_id, shopper)
     await buyButton(page).click()
     await expect(page.getByText(purchase.wait.rate_limited, { exact: true })).toBeVisible()

@@ -17,21 +17,43 @@ export function expectArmed(page: Page, isArmed = true): Promise<void> {
 
 const armed = '[data-testid=buy]:not([aria-disabled])'
 
-/** Looks in every frame. @returns the true time at which the button was armed, in ms since 1970, whatever the device's clock says */
-export function armedAtMs(page: Page, timeoutMs = 30_000): Promise<number> {
+interface Arming {
+  /** ms from the opening until the button was armed, by the true time, whatever the device's clock says. */
+  afterMs: number
+  /** ms of these in which the machine gave the page no frame. */
+  stalledMs: number
+}
+
+/** Looks in every frame. */
+export function armedAfter(page: Page, openingMs: number, timeoutMs = 90_000): Promise<Arming> {
   return page.evaluate(
-    ([selector, patience]) =>
-      new Promise<number>((resolve, reject) => {
+    ([selector, opening, patience]) =>
+      new Promise<Arming>((resolve, reject) => {
+        const slowFrameMs = 50
+        const openingAt = opening - performance.timeOrigin
         const end = performance.now() + patience
+        let seen = performance.now()
+        let stalledMs = 0
         const look = (): void => {
-          if (document.querySelector(selector)) resolve(performance.timeOrigin + performance.now())
-          else if (performance.now() > end) reject(new Error('the button was never armed'))
+          const now = performance.now()
+          stalledMs += Math.max(0, now - Math.max(seen, openingAt) - slowFrameMs)
+          seen = now
+          if (document.querySelector(selector)) resolve({ afterMs: now - openingAt, stalledMs })
+          else if (now > end) reject(new Error('the button was never armed'))
           else requestAnimationFrame(look)
         }
         look()
       }),
-    [armed, timeoutMs] as const,
+    [armed, openingMs, timeoutMs] as const,
   )
+}
+
+/** From now on the page hears nothing new of the sale, and nothing is under way any more: it asks one thing at a time. */
+export async function deafen(page: Page, saleId: string): Promise<void> {
+  const path = `/api/v1/sales/${saleId}`
+  const failed = page.waitForEvent('requestfailed', (request) => new URL(request.url()).pathname === path)
+  await page.route(`**${path}`, (route) => route.abort())
+  await failed
 }
 
 /** A finger that waits over the button: taps in the moment it is armed. */

@@ -29,6 +29,8 @@ const copy = {
   held: ['Fountain pen', 'A steel nib, three widths, and ink for a year.'],
 } as const
 
+const terms = { price_cents: 4900, list_price_cents: 7900, stock_total: 40, pay_within_s: 86_400 }
+
 async function order(
   shop: Shop,
   sale: Sale,
@@ -52,7 +54,7 @@ export async function makeStage(shop: Shop): Promise<Stage> {
   const shopper = await shop.shopper()
   const sale = (name: keyof typeof copy, wish = {}) => {
     const [title, description] = copy[name]
-    const all = { title, description, price_cents: 4900, list_price_cents: 7900, stock_total: 40, ...wish }
+    const all = { title, description, ...terms, ...wish }
     return name === 'draft' ? shop.draft(all) : shop.sale(all)
   }
   const sales = {

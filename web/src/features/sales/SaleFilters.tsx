@@ -27,7 +27,11 @@ export function SaleFilters({
   useEffect(() => () => window.clearTimeout(timer.current), [])
   const search = (q: string, waitMs: number): void => {
     window.clearTimeout(timer.current)
-    timer.current = window.setTimeout(() => onChange({ ...filter, q: q.trim() }), waitMs)
+    const here = window.location.pathname
+    timer.current = window.setTimeout(() => {
+      // Who has tapped a sale meanwhile is on the way there, though its page is not drawn yet.
+      if (window.location.pathname === here) onChange({ ...filter, q: q.trim() })
+    }, waitMs)
   }
   return (
     <form
