@@ -3,6 +3,7 @@ import { violations } from './support/axe'
 import { signedIn, test as base, expect } from './support/fixtures'
 import {
   choose,
+  cutOff,
   englishLeft,
   focusHidden,
   moving,
@@ -45,6 +46,7 @@ async function settle(page: Page): Promise<void> {
 async function look(page: Page, state: State, language: Language, theme: Theme): Promise<string[]> {
   const where = `${state.name} ${language} ${theme}`
   const found = await violations(page, where)
+  found.push(...(await cutOff(page)).map((text) => `${where}: ${text}`))
   if (language === 'zh') {
     found.push(...(await englishLeft(page)).map((text) => `${where}: English: ${text}`))
     const tag = await page.evaluate(() => document.documentElement.lang)
@@ -66,7 +68,9 @@ async function reflow(page: Page, state: State, width: number): Promise<string[]
       },
     )
     .catch(() => undefined)
-  const found = (await tooWide(page)).map((text) => `${state.name} at ${width} px: ${text}`)
+  const found = [...(await tooWide(page)), ...(await cutOff(page))].map(
+    (text) => `${state.name} at ${width} px: ${text}`,
+  )
   if (size) await page.setViewportSize(size)
   return found
 }

@@ -64,6 +64,27 @@ export function tooWide(page: Page): Promise<string[]> {
   })
 }
 
+/** Texts that end outside of the box that clips them. What only readers hear is clipped as a whole, on purpose. */
+export function cutOff(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const found: string[] = []
+    const clips = (element: Element): boolean => /hidden|clip/.test(getComputedStyle(element).overflowX)
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+      let box: Element | null = node.parentElement
+      while (box && !clips(box)) box = box.parentElement
+      if (!box || box.clientWidth <= 1 || !node.textContent?.trim()) continue
+      const range = document.createRange()
+      range.selectNodeContents(node)
+      const text = range.getBoundingClientRect()
+      const { left, right } = box.getBoundingClientRect()
+      if (text.width > 0 && (text.right > right + 1 || text.left < left - 1))
+        found.push(`cut off: ${node.textContent.trim().slice(0, 60)}`)
+    }
+    return found
+  })
+}
+
 /** Presses Tab through the whole page. @returns what had the focus and did not show it */
 export async function focusHidden(page: Page): Promise<string[]> {
   const hidden: string[] = []

@@ -100,6 +100,16 @@ describe('the list', () => {
     expect(screen.getByTestId('address')).toHaveTextContent('?q=coat&state=live')
   })
 
+  it('does not call back who taps a sale before the typing has come to rest', async () => {
+    open(() => all)
+    await screen.findByText('Open one')
+    await userEvent.type(screen.getByRole('searchbox'), 'coat')
+    history.pushState({}, '', '/sales/1') // the next page is still being drawn
+    await new Promise((rested) => setTimeout(rested, 400))
+    expect(screen.getByTestId('address')).toBeEmptyDOMElement()
+    history.back()
+  })
+
   it('comes back from an address with its search', async () => {
     open(() => all, null, '/?q=lamp&state=nonsense')
     await screen.findByRole('link', { name: 'Open one' })

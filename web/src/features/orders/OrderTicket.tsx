@@ -6,7 +6,7 @@ import { Badge } from '@/shared/ui/Notice'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
-import { isRefundDue, isTicking, phaseOf, toneOf, wasDeclined } from './model'
+import { isOpen, isRefundDue, isTicking, phaseOf, toneOf, wasDeclined } from './model'
 import { SaleTitle } from './SaleTitle'
 
 /** The order as what it is: a ticket, with a stub that says how much and which one. */
@@ -25,7 +25,9 @@ export function OrderTicket({ order, nowMs }: { order: Order; nowMs: number | nu
         <dl className="mt-6 grid grid-cols-2 gap-x-6 gap-y-3 border-t border-line pt-4">
           <Fact name={t('fact.quantity')}>{t('units', { count: order.quantity })}</Fact>
           <Fact name={t('fact.price')}>{money(order.price_cents)}</Fact>
-          <Fact name={t('fact.payBefore')}>{formatMoment(order.pay_before_ms, i18n.language)}</Fact>
+          {isOpen(order) && (
+            <Fact name={t('fact.payBefore')}>{formatMoment(order.pay_before_ms, i18n.language)}</Fact>
+          )}
           <Fact name={t('fact.id')}>
             <span className="font-mono text-xs break-all">{order.order_id}</span>
           </Fact>

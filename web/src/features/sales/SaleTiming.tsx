@@ -52,7 +52,12 @@ function Running({
     <>
       <p className="font-semibold text-muted">{name}</p>
       <p className="min-h-12 text-[2.6rem] leading-[1.15] font-bold sm:min-h-14 sm:text-[3.2rem]">
-        <Countdown untilMs={untilMs} mode={isPrecise ? 'precise' : 'calm'} isSpoken={isPrecise} />
+        <Countdown
+          untilMs={untilMs}
+          mode={isPrecise ? 'precise' : 'calm'}
+          isSpoken={isPrecise}
+          className="data-days:text-[0.62em]"
+        />
       </p>
       <p className="text-sm text-muted">{text}</p>
     </>

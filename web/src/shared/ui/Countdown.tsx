@@ -8,7 +8,8 @@ const CALM_LOOK_MS = 200
 
 /**
  * Time left until `untilMs` by the server's clock. Writes its text itself, frame by frame: nothing else on the page is rendered. Readers hear
- * marks (minutes, 30 s, 10 s, now) if `isSpoken`; who wants less motion sees whole seconds.
+ * marks (minutes, 30 s, 10 s, now) if `isSpoken`; who wants less motion sees whole seconds. `data-days` stands on it while days are left, for
+ * who has no room for them.
  */
 export function Countdown({
   untilMs,
@@ -22,6 +23,7 @@ export function Countdown({
   className?: string
 }) {
   const { t } = useTranslation()
+  const face = useRef<HTMLSpanElement>(null)
   const main = useRef<HTMLSpanElement>(null)
   const rest = useRef<HTMLSpanElement>(null)
   const spoken = useRef<HTMLSpanElement>(null)
@@ -33,6 +35,7 @@ export function Countdown({
       const leftMs = untilMs - nowMs()
       const text = countdownText(leftMs, isCalm ? 'calm' : 'precise')
       const days = text.days > 0 ? `${t('countdown.days', { count: text.days })} ` : ''
+      face.current?.toggleAttribute('data-days', text.days > 0)
       setText(main.current, days + text.clock)
       setText(rest.current, text.rest)
       const mark = passedMark(beforeMs, leftMs)
@@ -43,7 +46,7 @@ export function Countdown({
     return isCalm ? everyLook(write) : everyFrame(write)
   }, [untilMs, mode, t])
   return (
-    <span className={className}>
+    <span ref={face} className={className}>
       <span aria-hidden="true" className="figures whitespace-nowrap">
         <span ref={main}>{PLACEHOLDER}</span>
         <span ref={rest} className="text-[0.55em] text-muted">

@@ -41,7 +41,13 @@ export async function loadPlot(): Promise<MakePlot> {
         legend: { show: false },
         cursor: { show: false },
         scales: {
-          x: { range: (_, min, max) => [Math.min(min, max - WINDOW_MIN_S), max] },
+          // By the times themselves: uPlot makes a day of a single one.
+          x: {
+            range: ({ data: [times] }) => {
+              const last = times.at(-1) ?? 0
+              return [Math.min(times[0] ?? last, last - WINDOW_MIN_S), last]
+            },
+          },
           y: { range: (_, __, max) => [0, max > 0 ? max * 1.1 : 1] },
         },
         axes: [
