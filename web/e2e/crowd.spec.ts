@@ -1,11 +1,7 @@
 import type { Browser, Page } from '@playwright/test'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Sale } from '../src/shared/api/types'
+import { crowd, tokensOf, userOf } from './support/crowd'
 import { expect, signedIn, test } from './support/fixtures'
-import { programs } from './support/instance'
 import { buyButton, outcome, tapWhenArmed } from './support/salePage'
 import type { Shop, Shopper } from './support/shop'
 
@@ -17,12 +13,6 @@ const stock = 600 // for some pages and some of the crowd, not for everybody
 const opensInMsMin = 20_000
 const crowdCount = 2000
 const patience = { timeout: 120_000 } // fifty pages on two cores
-
-/** A user's number, out of the token that says so. */
-function userOf(token: string): Shopper {
-  const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { sub: string }
-  return { username: '', password: '', token, userId: claims.sub }
-}
 
 /** The list, in two tabs of one shopper. */
 async function open(browser: Browser, shop: Shop, who: Shopper): Promise<Page[]> {
@@ -52,11 +42,7 @@ test('the opening second with 50 open pages and a crowd: every page gets an hone
   shop,
 }) => {
   test.setTimeout(900_000)
-  const tokens = (await shop.instance.minishop('tokens', String(shoppersCount + crowdCount)))
-    .trim()
-    .split('\n')
-  const tokensPath = join(shop.instance.folder, 'crowd.tokens')
-  await writeFile(tokensPath, tokens.slice(shoppersCount).join('\n') + '\n')
+  const tokens = await tokensOf(shop, shoppersCount + crowdCount)
   const shoppers = tokens.slice(0, shoppersCount).map(userOf)
   const pages: Page[] = []
   const beganMs = performance.now()
@@ -78,36 +64,14 @@ test('the opening second with 50 open pages and a crowd: every page gets an hone
   if (!(await isInTime(sale))) sale = await offer(2 * opensInMs) // the machine had something else to do
   expect(await isInTime(sale), 'all pages are open before the sale is').toBe(true)
   const taps = pages.map((page) => tapWhenArmed(page, 400_000))
-  const words = [
-    'purchase',
-    '--port',
-    String(shop.instance.port),
-    '--sale',
-    sale.sale_id,
-    '--tokens',
-    tokensPath,
-  ]
   const passed = (ms: number) =>
     expect.poll(() => shop.nowMs(), { timeout: 400_000, intervals: [200] }).toBeGreaterThan(ms)
   await passed(sale.starts_at_ms - 2000) // the crowd is there when it opens, and stays
-  const crowd = spawn(join(programs, 'minishop-load'), [
-    ...words,
-    '--rate',
-    '200',
-    '--connections',
-    '32',
-    '--repeat',
-    '--seconds',
-    '12',
-  ])
-  const isOver = once(crowd, 'close') // an exit may come before its last words
-  let said = ''
-  crowd.stdout.on('data', (part: Buffer) => (said += part.toString()))
+  const buying = crowd(shop, sale.sale_id, { tokens: tokens.slice(shoppersCount), rate: 200, seconds: 12 })
   await passed(sale.starts_at_ms)
   await Promise.all(taps)
   const ends = await Promise.all(pages.map((page) => outcome(page, 180_000)))
-  await isOver
-  const answers = (JSON.parse(said) as { answers_by: Record<string, number> }).answers_by
+  const answers = await buying
   expect(answers['201 none'], 'the crowd bought').toBeGreaterThan(0)
   expect(answers['409 sold_out'], 'and was too late').toBeGreaterThan(0)
   const won = ends.filter((end) => end === 'won').length

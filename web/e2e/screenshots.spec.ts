@@ -1,6 +1,7 @@
 import { devices } from '@playwright/test'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { crowd, tokensOf } from './support/crowd'
 import { expect, signedIn, test } from './support/fixtures'
 import { prefer } from './support/looks'
 import { makeStage, states } from './support/states'
@@ -12,11 +13,12 @@ const sizes = {
   phone: { ...devices['Pixel 7'], deviceScaleFactor: 1 },
 }
 const bytesMax = 170_000
+const boardS = 25 // until its charts have something to show
 const shown =
   /^(sales|sale-(soon|live|won|sold-out)|log-in|register-errors|not-found|orders|order-(open|paid)|account|operate-(sales|board|edit|actors|limits|dead-letters|order|log|traces))$/
 
 test('a picture of every page in both sizes and themes', async ({ browser, shop }) => {
-  test.setTimeout(600_000)
+  test.setTimeout(900_000)
   const stage = await makeStage(shop)
   for (const [size, options] of Object.entries(sizes))
     for (const theme of ['light', 'dark'] as const)
@@ -28,12 +30,20 @@ test('a picture of every page in both sizes and themes', async ({ browser, shop 
             : await signedIn(browser, who, shop.url, options)
         const page = await context.newPage()
         await prefer(page, 'en', theme)
-        await state.open(page, stage)
+        let buying: Promise<unknown> = Promise.resolve()
+        if (state.name === 'operate-board') {
+          const sale = await shop.sale({ title: 'Desk fan, brass', stock_total: 2500 })
+          const tokens = await tokensOf(shop, 4000)
+          buying = crowd(shop, sale.sale_id, { tokens, rate: 120, seconds: boardS + 5 })
+          await page.goto(`/operate/sales/${sale.sale_id}`)
+          await new Promise((passed) => setTimeout(passed, boardS * 1000))
+        } else await state.open(page, stage)
         await expect(page.locator('h1')).toBeVisible()
         await page.waitForLoadState('networkidle', { timeout: 2500 }).catch(() => undefined)
         const path = join(folder, `${state.name}-${size}-${theme}.png`)
         await page.screenshot({ path, animations: 'disabled' })
         expect.soft((await stat(path)).size, path).toBeLessThan(bytesMax)
         await context.close()
+        await buying
       }
 })

@@ -1,18 +1,13 @@
 import type { Sale } from '@/shared/api/types'
-import { formatMoment } from '@/shared/lib/time'
+import { formatMoment, wholeSpan } from '@/shared/lib/time'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
-
-const MINUTE_S = 60
 
 /** The terms, before anybody taps. */
 export function SaleFacts({ sale }: { sale: Sale }) {
   const { t, i18n } = useTranslation('sales')
   const moment = (ms: number): string => formatMoment(ms, i18n.language)
-  const pay =
-    sale.pay_within_s % MINUTE_S === 0
-      ? t('facts.payMinutes', { count: sale.pay_within_s / MINUTE_S })
-      : t('facts.paySeconds', { count: sale.pay_within_s })
+  const { unit, count } = wholeSpan(sale.pay_within_s)
   return (
     <section aria-labelledby="terms">
       <h2 id="terms" className="mb-3 text-xl font-semibold">
@@ -20,7 +15,7 @@ export function SaleFacts({ sale }: { sale: Sale }) {
       </h2>
       <dl className="grid gap-x-8 sm:grid-cols-2">
         <Fact name={t('facts.limit')}>{t('facts.limitValue', { count: sale.per_user_limit })}</Fact>
-        <Fact name={t('facts.pay')}>{pay}</Fact>
+        <Fact name={t('facts.pay')}>{t(`facts.pay${unit}`, { count })}</Fact>
         <Fact name={t('facts.opens')}>{moment(sale.starts_at_ms)}</Fact>
         <Fact name={t('facts.closes')}>{moment(sale.ends_at_ms)}</Fact>
         <Fact name={t('facts.stock')}>{t('facts.stockValue', { count: sale.stock_total })}</Fact>

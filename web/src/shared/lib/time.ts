@@ -38,3 +38,10 @@ export function splitSpan(ms: number): Span {
 export function twoDigits(value: number): string {
   return String(value).padStart(2, '0')
 }
+
+/** A length in its largest unit that divides it: 900 s are 15 minutes, 5400 s are 90, 7200 s are 2 hours. */
+export function wholeSpan(seconds: number): { unit: 'Seconds' | 'Minutes' | 'Hours'; count: number } {
+  if (seconds % 3600 === 0) return { unit: 'Hours', count: seconds / 3600 }
+  if (seconds % 60 === 0) return { unit: 'Minutes', count: seconds / 60 }
+  return { unit: 'Seconds', count: seconds }
+}

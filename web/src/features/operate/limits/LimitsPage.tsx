@@ -9,6 +9,7 @@ import { useTranslation } from 'react-i18next'
 import { useLimits, usePatchLimits } from '../api/limits'
 import { useFailureText } from '../ui/failure'
 import { useOutcome } from '../ui/outcome'
+import { useTellIfGone } from '../ui/useTellIfGone'
 import { Confirm } from '../ui/Confirm'
 import { Stale } from '../ui/Pages'
 import { LimitInput } from './LimitInput'
@@ -51,6 +52,7 @@ function LimitsForm({ limits }: { limits: Limits }) {
   const [isAsking, setAsking] = useState(false)
   const patch = usePatchLimits()
   const failureText = useFailureText()
+  const tellIfGone = useTellIfGone('limits')
   const say = useOutcome((state) => state.say)
   const { changes, errors } = changesOf(limits, typed)
   const isWrong = Object.keys(errors).length > 0
@@ -75,6 +77,7 @@ function LimitsForm({ limits }: { limits: Limits }) {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error
       // The mutation keeps it, and the notice below says it.
+      tellIfGone(error)
     }
   }
 

@@ -10,6 +10,7 @@ import { useCancelOrder } from '../api/cancelOrder'
 import { byteLength } from '../ui/byteLength'
 import { useFailureText } from '../ui/failure'
 import { useOutcome } from '../ui/outcome'
+import { useTellIfGone } from '../ui/useTellIfGone'
 
 const REASON_BYTES_MAX = 64
 
@@ -52,6 +53,7 @@ function CancelForm({ cancel, onClose }: CancelFormProps) {
   const [reason, setReason] = useState('')
   const [isTried, setTried] = useState(false)
   const failureText = useFailureText()
+  const tellIfGone = useTellIfGone('cancel')
   const say = useOutcome((state) => state.say)
   const words = reason.trim()
   const problem = words === '' ? 'required' : byteLength(words) > REASON_BYTES_MAX ? 'tooLong' : null
@@ -67,6 +69,7 @@ function CancelForm({ cancel, onClose }: CancelFormProps) {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error
       // The mutation keeps it, and the notice below says it.
+      tellIfGone(error)
     }
   }
 

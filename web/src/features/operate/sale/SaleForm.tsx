@@ -8,6 +8,7 @@ import { useForm, type FieldErrors } from 'react-hook-form'
 import { useTranslation } from 'react-i18next'
 import type { SaleRequest } from '../api/types'
 import { useFailureText } from '../ui/failure'
+import { useTellIfGone } from '../ui/useTellIfGone'
 import { zoneName } from './localTime'
 import { fieldOfDetail, lockOf, saleFields, type OperatorState, type SaleField } from './rules'
 import { fieldErrors, readSale, type FieldError, type SaleFormValues } from './saleForm'
@@ -43,6 +44,7 @@ function inputOf(name: SaleField): Record<string, string> {
 export function SaleForm({ initial, state, action, submitLabel, save }: SaleFormProps) {
   const { t } = useTranslation('operate')
   const failureText = useFailureText()
+  const tellIfGone = useTellIfGone(action)
   const [failure, setFailure] = useState<string | null>(null)
   const form = useForm<SaleFormValues, unknown, SaleRequest>({
     defaultValues: initial,
@@ -64,6 +66,7 @@ export function SaleForm({ initial, state, action, submitLabel, save }: SaleForm
       await save(sale, { ...initial, ...form.getValues() })
     } catch (error) {
       if (!(error instanceof ApiError)) throw error
+      tellIfGone(error)
       const detail = error.code === 'invalid_field' ? (error.problem?.detail ?? '') : ''
       const name = fieldOfDetail(detail)
       // The server's words, at the field that they are about.

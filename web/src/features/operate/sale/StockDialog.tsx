@@ -9,6 +9,7 @@ import { useChangeStock } from '../api/changeStock'
 import type { OperatorSale } from '../api/types'
 import { useFailureText } from '../ui/failure'
 import { useOutcome } from '../ui/outcome'
+import { useTellIfGone } from '../ui/useTellIfGone'
 import { formOf, readStock, sendingOf, type StockForm } from './stockChange'
 import { forget, isFinal, remember, unansweredOf } from './unanswered'
 
@@ -48,6 +49,7 @@ function StockFields({ sale, onClose, onBusy }: FieldsProps) {
   const [isTried, setTried] = useState(false)
   const change = useChangeStock(sale.sale_id)
   const failureText = useFailureText()
+  const tellIfGone = useTellIfGone('stock')
   const say = useOutcome((state) => state.say)
   const reading = readStock(form)
   const errors = isTried && 'errors' in reading ? reading.errors : {}
@@ -67,6 +69,7 @@ function StockFields({ sale, onClose, onBusy }: FieldsProps) {
       onClose()
     } catch (error) {
       if (isFinal(error)) forget(sale.sale_id, sending)
+      tellIfGone(error)
     } finally {
       onBusy(false)
     }

@@ -4,7 +4,7 @@ import { useState } from 'react'
 import { describe, expect, it } from 'vitest'
 import { CountForm } from '../actors/CountForm'
 import { LimitsPage } from '../limits/LimitsPage'
-import { answers, open, playSystem, refusal, seen } from './render'
+import { answers, open, playSystem, refusal, seen, slowly } from './render'
 import { limitsOf } from './samples'
 
 playSystem()
@@ -35,6 +35,29 @@ describe('a sharp cut of the limits', () => {
     expect(seen.map(({ body }) => body)).toEqual(Array(2).fill({ limits: { global: { rate_per_s: 50 } } }))
   })
 })
+
+it('a failure is told also to who has gone to another page before it came', async () => {
+  answers('get', '/admin/limits', () => ({ limits: limitsOf() }))
+  const gate = slowly('patch', '/admin/limits', () => refusal(503, 'busy', 'x', { retry_after_ms: 2000 }))
+  open(<Leaving />)
+  const burst = (await screen.findAllByLabelText('At once'))[0] as HTMLElement
+  await userEvent.type(burst, '1')
+  await userEvent.click(screen.getByRole('button', { name: 'Apply' }))
+  await userEvent.click(screen.getByRole('button', { name: 'Leave' }))
+  expect(screen.queryByLabelText('At once')).toBeNull()
+  gate.open()
+  expect(await screen.findByText(/Try again in 2 s/)).toBeVisible()
+})
+
+function Leaving() {
+  const [isHere, setHere] = useState(true)
+  return (
+    <>
+      {isHere && <LimitsPage />}
+      <button onClick={() => setHere(false)}>Leave</button>
+    </>
+  )
+}
 
 /** A goal counts until it is reached; from then on the number of those that are there does, whoever changes it. */
 describe('the number of processes', () => {

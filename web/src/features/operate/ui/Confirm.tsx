@@ -6,6 +6,7 @@ import { useState, type ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useFailureText, type Action } from './failure'
 import { useOutcome } from './outcome'
+import { useTellIfGone } from './useTellIfGone'
 
 interface ConfirmProps {
   isOpen: boolean
@@ -47,6 +48,7 @@ function Decision(props: DecisionProps) {
   const { t } = useTranslation()
   const failureText = useFailureText()
   const say = useOutcome((state) => state.say)
+  const tellIfGone = useTellIfGone(action)
   const [failure, setFailure] = useState<string | null>(null)
 
   async function decide(): Promise<void> {
@@ -59,6 +61,7 @@ function Decision(props: DecisionProps) {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error
       setFailure(failureText(action, error))
+      tellIfGone(error)
     } finally {
       onBusy(false)
     }

@@ -48,6 +48,8 @@ export const sales = {
     limitValue_one: '{{count}} piece',
     limitValue_other: '{{count}} pieces',
     pay: 'Time to pay',
+    payHours_one: '{{count}} hour',
+    payHours_other: '{{count}} hours',
     payMinutes_one: '{{count}} minute',
     payMinutes_other: '{{count}} minutes',
     paySeconds_one: '{{count}} second',

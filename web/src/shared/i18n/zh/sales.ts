@@ -46,6 +46,8 @@ export const sales: typeof source = {
     limitValue_one: '{{count}} 件',
     limitValue_other: '{{count}} 件',
     pay: '付款时限',
+    payHours_one: '{{count}} 小时',
+    payHours_other: '{{count}} 小时',
     payMinutes_one: '{{count}} 分钟',
     payMinutes_other: '{{count}} 分钟',
     paySeconds_one: '{{count}} 秒',
