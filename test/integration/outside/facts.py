@@ -110,10 +110,19 @@ def _read_gate(instance, sale_id, facts):
         facts.journal = redis("XLEN", f"{prefix}{epoch}:x")
 
 
+def _journal_length(instance, sale_id):
+    with instance.redis() as redis:
+        prefix = "{s%s}:" % sale_id
+        epoch = redis("HGET", prefix + "g", "ep")
+        return redis("XLEN", f"{prefix}{int(epoch)}:x") if epoch else 0
+
+
 def unrest(instance, sale_id):
-    """What still moves in PostgreSQL, as {name: count} of what is not 0: payments that a provider has still to decide (of an order that
-    cannot be paid any more nobody asks again), orders whose time is nearly over, money on its way back, units on their way to the gate,
+    """What still moves, as {name: count} of what is not 0: entries of the journal, payments that a provider has still to decide (of an order
+    that cannot be paid any more nobody asks again), orders whose time is nearly over, money on its way back, units on their way to the gate,
     stock changes and requeues half done."""
+    # First: the entry of an order that is final already puts its units into the release box once more.
+    journal = _journal_length(instance, sale_id)
     ((*counts,),) = instance.sql(f"""SELECT
         (SELECT count(*) FROM payment p JOIN orders o USING (rid, sale_id)
          WHERE p.sale_id = {sale_id} AND p.status = {PAY_PENDING} AND p.outcome <> 'hang' AND o.status = {PENDING}),
@@ -122,12 +131,12 @@ def unrest(instance, sale_id):
         (SELECT count(*) FROM release_box WHERE sale_id = {sale_id}),
         (SELECT count(*) FROM stock_op WHERE sale_id = {sale_id} AND state = {OP_BEGUN}),
         (SELECT count(*) FROM dead_letter WHERE sale_id = {sale_id} AND state = {DEAD_REQUEUEING})""")
-    names = ("undecided payments", "orders about to expire", "refunds due", "release box", "stock changes", "requeues")
-    return {name: int(count) for name, count in zip(names, counts) if int(count)}
+    names = ("journal", "undecided payments", "orders about to expire", "refunds due", "release box", "stock changes", "requeues")
+    return {name: int(count) for name, count in zip(names, (journal, *counts)) if int(count)}
 
 
 def wait_for_rest(instance, sale_id, deadline_s=REST_S):
-    """Waits until nothing of a sale moves in PostgreSQL. Returns what still does at the deadline: {} is what one wants."""
+    """Waits until nothing of a sale moves. Returns what still does at the deadline: {} is what one wants."""
     end = time.monotonic() + deadline_s
     while True:
         try:
