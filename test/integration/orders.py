@@ -27,6 +27,8 @@ def until_sold(instance, sale_id, token, deadline_s=GATE_S):
 
     def is_sold():
         answer = instance.buy(sale_id, token, new_key("again"))
+        if answer.status == 503:
+            return False  # asked again, as clients do
         assert answer.status == 201 or answer.body["code"] in ("sold_out", "already_purchased"), answer
         got.append(answer)
         return answer.status == 201
@@ -108,7 +110,7 @@ def _won(answer):
 
 def test_expiry(instance):
     """An unpaid order expires within a second of its time, its unit is on sale again, and "sold out" is withdrawn."""
-    sale_id = instance.sale(1, pay_within_s=2)
+    sale_id = instance.sale(1, pay_within_s=6)  # long enough to see "sold out" in
     token, stranger = instance.token_list(2)
     body = instance.buy(sale_id, token, "first").body
     until("it is sold out", 20, lambda: instance.call("GET", f"/sales/{sale_id}").body["state"] == "sold_out", 0.05)
@@ -116,11 +118,12 @@ def test_expiry(instance):
     times = {moment["event"]: moment["at_ms"] for moment in expired.body["timeline"]}
     late_ms = times["expired"] - expired.body["pay_before_ms"]
     assert 0 <= late_ms < 10000, (late_ms, expired)
-    _, seconds = until_sold(instance, sale_id, stranger)
+    again, seconds = until_sold(instance, sale_id, stranger)
     assert cancel(instance, body["order_id"], token).body["code"] == "invalid_state"
     assert pay(instance, body["order_id"], token, "late").body["code"] == "invalid_state"
     other = instance.buy(sale_id, token, "second")  # one's own time is over: free to try again, as everybody
-    assert other.body["code"] == "sold_out", other
+    if instance.now_ms() < again["pay_before_ms"]:  # the stranger holds it
+        assert other.body["code"] == "sold_out", other
     check(instance, sale_id, initial=1)
     return f"expired {late_ms} ms after its time (gate 1,000), sold again {seconds:.2f} s later (gate 2)"
 

@@ -162,7 +162,7 @@ def test_audit_of_a_large_sale_holds_nothing_up(instance):
             time.sleep(0.3)  # it is with PostgreSQL
             began = time.monotonic()
             assert lifecycle.cancel(instance, order_id, token).status == 200
-            until("its unit is back", 20, lambda: instance.sql("SELECT count(*) FROM release_box") == [["0"]])
+            until("its unit is back", 20, lambda: instance.sql(f"SELECT count(*) FROM release_box WHERE sale_id = {sale_id}") == [["0"]])
             slowest_s = max(slowest_s, time.monotonic() - began)
             audit.join()
     finally:

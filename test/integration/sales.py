@@ -84,17 +84,19 @@ def test_quantity_beyond_the_limit(instance):
 
 def test_scheduled_sale(instance):
     """A sale opens and closes by the gate's clock, to the microsecond, while a crowd tries all the time."""
-    tokens = instance.tokens(12000)
+    tokens = instance.tokens(20000)
     ids = crowd.user_ids(tokens)
-    sale_id = instance.sale(12000, opens_in_s=1.5, lasts_s=3.5)
-    summary, rows = crowd.run(instance.port, sale_id, tokens, log=True, connections=64, rate=2000)
-    codes = codes_of(summary)
-    assert set(codes) == {"201 none", "425 sale_not_started", "410 sale_ended"}, codes
+    sale_id = instance.sale(20000, opens_in_s=3, lasts_s=5)
+    summary, rows = crowd.run(instance.port, sale_id, tokens, log=True, connections=64, rate=2000, client_retries=3)
+    codes = {code for code, count in summary["final_by"].items() if count}
+    assert codes == {"201 none", "425 sale_not_started", "410 sale_ended"}, codes
     confirmed = auditor.confirmed_of(rows, ids)
     check_books(instance, sale_id, confirmed)
     ((first, last),) = instance.sql("SELECT min (reserved_us) - max (starts_at_ms) * 1000, max (ends_at_ms) * 1000 - max (reserved_us)"
                                     f" FROM orders JOIN sale USING (sale_id) WHERE sale_id = {sale_id}")
-    assert 0 <= int(first) < 500000 and 0 < int(last) < 500000, (first, last)
+    answered_us = sorted(row.at_us for row in rows)
+    slack_us = 500000 + max(later - earlier for earlier, later in zip(answered_us, answered_us[1:]))  # while nothing at all was answered
+    assert 0 <= int(first) < slack_us and 0 < int(last) < slack_us, (first, last, slack_us)
     return f"first order {int(first) / 1000:.2f} ms after the opening, last {int(last) / 1000:.2f} ms before the end"
 
 
@@ -187,18 +189,21 @@ def test_cached_answers_are_young(instance):
     """What anonymous clients get of a sale is never older than the second that max-age says, and a sale's opening is seen in it."""
     sale_id = instance.sale(1, opens_in_s=1.5)
     opens_at_ms = instance.call("GET", f"/sales/{sale_id}").body["starts_at_ms"]
-    ages_ms, cached, seen_at_ms = [], 0, None
-    while instance.now_ms() < opens_at_ms + 2500:
+    ages_ms, cached, late_ms, is_live = [], 0, 0, False
+    asked_ms = instance.now_ms()  # before each question: the age of an answer is not that of the test
+    while asked_ms < opens_at_ms + 2500 or not is_live:
         answer = instance.call("GET", f"/sales/{sale_id}")
         assert answer.status == 200 and answer.headers["Cache-Control"] == "public, max-age=1", answer
-        age_ms = instance.now_ms() - answer.body["now_ms"]
-        cached += age_ms > 50
-        ages_ms.append(age_ms)
-        if seen_at_ms is None and answer.body["state"] == "live":
-            seen_at_ms = instance.now_ms()
+        ages_ms.append(asked_ms - answer.body["now_ms"])
+        cached += ages_ms[-1] > 50
+        is_live = answer.body["state"] == "live"
+        if not is_live:
+            late_ms = max(late_ms, asked_ms - opens_at_ms)
+            assert late_ms < 1100, late_ms
+        asked_ms = instance.now_ms()
     assert cached > 10, "nothing was cached"
-    assert max(ages_ms) < 1100 and seen_at_ms - opens_at_ms < 1100, (max(ages_ms), seen_at_ms, opens_at_ms)
-    return f"{len(ages_ms)} answers, the oldest of {max(ages_ms)} ms; open seen after {seen_at_ms - opens_at_ms} ms"
+    assert max(ages_ms) < 1100, max(ages_ms)
+    return f"{len(ages_ms)} answers, the oldest of {max(ages_ms)} ms; not seen as open until {late_ms} ms after"
 
 
 def test_metrics_are_not_public(instance):

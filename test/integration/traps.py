@@ -96,8 +96,8 @@ def test_limiter_counts_only_what_it_lets_through(instance):
 
 def test_scale_out_and_in_during_the_peak(instance):
     """More and then fewer seckill and ordering processes during a sale: nothing lost, nothing twice, no failed client."""
-    tokens = instance.tokens(16000)
-    sale_id = instance.sale(16000)
+    tokens = instance.tokens(60000)  # more than come: it ends when the processes did
+    sale_id = instance.sale(60000)
     one = crowd.Crowd(instance.port, sale_id, tokens, log=True, connections=64, rate=1500, client_retries=1)
     until("the sale is under way", 20, lambda: orders_in_database(instance, sale_id) > 100)
     for wanted in ({"seckill": 3, "ordering": 2}, {"seckill": 1, "ordering": 1}, {"edge": 3, "limiter": 2}, {"edge": 2, "limiter": 1}):
@@ -109,7 +109,7 @@ def test_scale_out_and_in_during_the_peak(instance):
             return all(ready.count(kind) == count for kind, count in wanted.items())
         until(f"{wanted} are ready", 50, is_scaled, 0.2)
     assert one.is_running(), "the sale ended before the processes did"
-    summary = one.wait()
+    summary = one.stop()
     assert failures(summary) <= summary["finished"] * 0.001, codes_of(summary)
     check_books(instance, sale_id, auditor.confirmed_of(one.rows(), crowd.user_ids(tokens)))
     return f"{failures(summary)} of {summary['finished']} failed"
@@ -121,10 +121,12 @@ def test_edge_clock_wrong_by_an_hour(instance):
     edges = [WrongEdge(instance, 201, "-1h"), WrongEdge(instance, 202, "+1h")]
     try:
         ports = [edge.until_ready() for edge in edges]
-        sale_id = instance.sale(10, opens_in_s=1.5, lasts_s=4)
+        sale_id = instance.sale(10, opens_in_s=4, lasts_s=8)
         for port in ports:
             assert instance.buy(sale_id, early, "before", port=port).status == 425
-            assert abs(instance.call("GET", "/time", port=port).body["now_ms"] - instance.now_ms()) < 50
+            asked_ms = instance.now_ms()
+            told_ms = instance.call("GET", "/time", port=port).body["now_ms"]
+            assert asked_ms - 50 < told_ms < instance.now_ms() + 50, (asked_ms, told_ms)
         until("the sale is open", 10, lambda: instance.buy(sale_id, token, "first", port=ports[0]).status == 201, 0.02)
         assert instance.buy(sale_id, sure, "second", port=ports[1]).status == 201
         until("the sale has ended", 10, lambda: instance.buy(sale_id, late, "after", port=ports[1], quantity=2).status == 410, 0.05)
@@ -322,7 +324,7 @@ def test_retry_after_sold_out(instance):
 
 def test_pay_after_expiry(instance):
     """Time is over: no payment is begun, and one that was begun before and is captured now goes back. The unit belongs to the next."""
-    sale_id = instance.sale(1, pay_within_s=1)
+    sale_id = instance.sale(1, pay_within_s=5)
     token, body, payment_id = hanging(instance, sale_id)
     until_status(instance, body["order_id"], token, "expired", 20)
     for port in all_ports(instance):

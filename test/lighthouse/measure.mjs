@@ -24,15 +24,29 @@ function check(name, value, isGood, wanted) {
     else failed += 1
 }
 
-async function look(name, config) {
+/** @throws if it could not look: no browser, no page, a recording that broke */
+async function lookOnce(name, config) {
     const chrome = await launch({ chromePath: process.env.CHROMIUM ?? '/usr/bin/chromium', chromeFlags: flags })
     try {
         const options = { port: chrome.port, output: 'html', onlyCategories: Object.keys(marks), logLevel: 'error' }
         const { lhr, report } = await lighthouse(url, options, config)
+        if (lhr.runtimeError) throw new Error(`${lhr.runtimeError.code}: ${lhr.runtimeError.message}`)
         await writeFile(join(folder, `${name}.html`), report)
         return lhr
     } finally {
         chrome.kill()
+    }
+}
+
+/** Its recordings break now and then (NO_NAVSTART: "please run Lighthouse again"), which says nothing of the page. */
+async function look(name, config) {
+    for (let looks = 1; ; looks += 1) {
+        try {
+            return await lookOnce(name, config)
+        } catch (error) {
+            if (looks === looksMax) throw error
+            console.log(`     ${name}: ${error.message} Once more.`)
+        }
     }
 }
 
@@ -53,8 +67,8 @@ async function scriptBytes(lhr) {
 
 await mkdir(folder, { recursive: true })
 for (const [name, config] of [['mobile', undefined], ['desktop', desktopConfig]]) {
-    const lhr = await look(name, config)
-    if (lhr.runtimeError) throw new Error(lhr.runtimeError.message)
+    const lhr = await look(name, config).catch((error) => check(`${name} look`, error.message, false, 'one that works'))
+    if (!lhr) continue
     for (let looks = 1; looks < looksMax && lhr.categories.performance.score * 100 < marks.performance; looks += 1) {
         console.log(`     ${name} performance ${Math.round(lhr.categories.performance.score * 100)}, once more`)
         const again = await look(name, config)

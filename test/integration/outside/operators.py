@@ -2,6 +2,8 @@
 
 import json
 
+from .waiting import served
+
 
 def change_stock(instance, sale_id, delta, key=None, reason="test"):
     return instance.as_operator("POST", f"/admin/sales/{sale_id}/stock", {"delta": delta, "reason": reason},
@@ -16,8 +18,7 @@ def pages(instance, path, member, pages_max=50):
     """All rows of a list that has pages."""
     rows, cursor = [], ""
     for _ in range(pages_max):
-        answer = instance.as_operator("GET", path + (f"?cursor={cursor}" if cursor else ""))
-        assert answer.status == 200, answer
+        answer = served(instance.as_operator("GET", path + (f"?cursor={cursor}" if cursor else "")))
         rows += answer.body[member]
         cursor = answer.body["next_cursor"]
         if not cursor:

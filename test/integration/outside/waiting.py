@@ -9,6 +9,18 @@ class TooLate(AssertionError):
     """Something that had to happen did not, in time."""
 
 
+class NotNow(OSError):
+    """The system is busy or recovering: it is asked again, as the contract says."""
+
+
+def served(answer):
+    """The answer, if it is one. An OSError, so "not yet" to `until`, if it is a 503."""
+    if answer.status == 503:
+        raise NotNow(f"{answer}")
+    assert answer.status == 200, answer
+    return answer
+
+
 def now_us():
     """CLOCK_MONOTONIC, the clock of minishop-load's log."""
     return time.monotonic_ns() // 1000
