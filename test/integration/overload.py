@@ -159,7 +159,7 @@ def test_audit_of_a_large_sale_holds_nothing_up(instance):
             order_id = lifecycle.bought(instance, sale_id, token)[1]["order_id"]
             audit = threading.Thread(target=instance.as_operator, args=("GET", f"/admin/sales/{sale_id}/audit"))
             audit.start()
-            time.sleep(0.3)  # it is with PostgreSQL
+            until("the audit is with PostgreSQL", 10, lambda: instance.sql("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"))
             began = time.monotonic()
             assert lifecycle.cancel(instance, order_id, token).status == 200
             until("its unit is back", 20, lambda: instance.sql(f"SELECT count(*) FROM release_box WHERE sale_id = {sale_id}") == [["0"]])

@@ -5,6 +5,7 @@ import { crowd, tokensOf } from './support/crowd'
 import { expect, signedIn, test } from './support/fixtures'
 import { prefer } from './support/looks'
 import { makeStage, states } from './support/states'
+import { en } from './support/texts'
 
 /** web/docs/PAGE-SIZE-THEME.png of every state, for the README. Not a test: `test/e2e/run --project=screenshots`. */
 const folder = join(import.meta.dirname, '../docs')
@@ -13,7 +14,7 @@ const sizes = {
   phone: { ...devices['Pixel 7'], deviceScaleFactor: 1 },
 }
 const bytesMax = 170_000
-const boardS = 25 // until its charts have something to show
+const boardS = 60 // until its sale is sold out, which takes 21 s
 const shown =
   /^(sales|sale-(soon|live|won|sold-out)|log-in|register-errors|not-found|orders|order-(open|paid)|account|operate-(sales|board|edit|actors|limits|dead-letters|order|log|traces))$/
 
@@ -34,9 +35,13 @@ test('a picture of every page in both sizes and themes', async ({ browser, shop 
         if (state.name === 'operate-board') {
           const sale = await shop.sale({ title: 'Desk fan, brass', stock_total: 2500 })
           const tokens = await tokensOf(shop, 4000)
-          buying = crowd(shop, sale.sale_id, { tokens, rate: 120, seconds: boardS + 5 })
+          buying = crowd(shop, sale.sale_id, { tokens, rate: 120, seconds: 30 })
           await page.goto(`/operate/sales/${sale.sale_id}`)
-          await new Promise((passed) => setTimeout(passed, boardS * 1000))
+          const refused = page.getByRole('heading', { name: en.operate.board.refused, exact: true })
+          await expect(page.locator('section').filter({ has: refused })).toContainText(
+            en.operate.refusal.sold_out,
+            { timeout: boardS * 1000 },
+          )
         } else await state.open(page, stage)
         await expect(page.locator('h1')).toBeVisible()
         await page.waitForLoadState('networkidle', { timeout: 2500 }).catch(() => undefined)
